@@ -1,0 +1,82 @@
+# ThreePhoenix. `make help` lists the targets.
+# Objects live under build/<variant>/, never beside the sources; user CFLAGS come last.
+
+VERSION  := $(shell cat VERSION)
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+BUILD    ?= build/release
+CC       ?= cc
+PKGCONF  ?= pkg-config
+PACKAGES := yaml-0.1 libcurl jansson openssl blkid
+
+ifeq ($(origin CC),default)
+CC := cc
+endif
+
+WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wformat=2 \
+            -Wpointer-arith -Wwrite-strings -Wvla -Wno-format-nonliteral -Wno-missing-field-initializers
+HARDEN   := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection
+FORTIFY  := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+OPT      := -O2 -g
+VARIANT_CFLAGS  ?= $(OPT) $(FORTIFY) $(HARDEN)
+VARIANT_LDFLAGS ?= -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed
+ifeq ($(CI),true)
+WARN += -Werror
+endif
+
+ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -I. -DPHOENIX_VERSION='"$(VERSION)"' $(WARN) $(VARIANT_CFLAGS) \
+             $(shell $(PKGCONF) --cflags $(PACKAGES)) -MMD -MP $(CFLAGS)
+ALL_LIBS   = $(shell $(PKGCONF) --libs $(PACKAGES))
+
+FOLDERS  := lib cloud-init firstboot phoenix-job
+SOURCES  := phoenix.c $(foreach d,$(FOLDERS),$(wildcard $(d)/*.c))
+OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
+MODULES  := $(filter-out $(BUILD)/phoenix.o,$(OBJECTS))
+TESTS    := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+.PHONY: all help clean install dist deps
+all: $(BUILD)/phoenix
+
+help: ## lists the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+$(BUILD)/phoenix: $(OBJECTS)
+	$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -o $@ $^ $(ALL_LIBS)
+
+$(BUILD)/%.o: %.c Makefile VERSION
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# Everything but main, for the tests.
+$(BUILD)/libphoenix.a: $(MODULES)
+	rm -f $@ && ar rcs $@ $^
+
+# Unit tests: one program a module, cmocka.
+$(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/libphoenix.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(BUILD)/libphoenix.a $(ALL_LIBS) -lcmocka
+
+# Fuzz targets: with libFuzzer in the fuzz variant; elsewhere a driver that replays the corpus.
+FUZZ_DRIVER ?= tests/fuzz/replay.c
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_DRIVER) $(BUILD)/libphoenix.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(FUZZ_DRIVER) $(BUILD)/libphoenix.a $(ALL_LIBS)
+
+install: all ## program, units, man pages, completion below $(DESTDIR)$(PREFIX)
+	install -D -m 755 $(BUILD)/phoenix $(DESTDIR)$(PREFIX)/bin/phoenix
+	set -e; for f in units/*.service; do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/lib/systemd/system/$${f##*/}; done
+	set -e; for f in units/*.tmpfiles; do n=$${f##*/}; install -D -m 644 $$f $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/$${n%.tmpfiles}.conf; done
+	set -e; for f in units/*.sysusers; do n=$${f##*/}; install -D -m 644 $$f $(DESTDIR)$(PREFIX)/lib/sysusers.d/$${n%.sysusers}.conf; done
+	set -e; for f in docs/man/*.1; do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/man/man1/$${f##*/}; done
+	install -D -m 644 docs/completion/phoenix.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/phoenix
+
+dist: ## a source archive of the committed tree
+	git archive --format=tar.gz --prefix=threephoenix-$(VERSION)/ -o build/threephoenix-$(VERSION).tar.gz HEAD
+
+clean: ## removes build/ (a lab must be down)
+	rm -rf build
+
+include tests/tests.mk
+
+-include $(OBJECTS:.o=.d) $(TESTS:%=$(BUILD)/tests/unit/%.d) $(FUZZERS:%=$(BUILD)/tests/fuzz/%.d)

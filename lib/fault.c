@@ -1,0 +1,70 @@
+/* See fault.h. */
+#include "lib/fault.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A fault is one line: whatever a peer or a program wrote into it is flattened. */
+static void flatten(char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			*s = ' ';
+}
+
+int fault_set(struct fault *f, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!f)
+		return -code;
+	f->code = code;
+	va_start(ap, fmt);
+	vsnprintf(f->text, sizeof f->text, fmt, ap);
+	va_end(ap);
+	flatten(f->text);
+	return -code;
+}
+
+int fault_errno(struct fault *f, const char *fmt, ...)
+{
+	int code = errno ? errno : EIO;
+	va_list ap;
+	size_t len;
+
+	if (!f)
+		return -code;
+	f->code = code;
+	va_start(ap, fmt);
+	vsnprintf(f->text, sizeof f->text, fmt, ap);
+	va_end(ap);
+	len = strlen(f->text);
+	snprintf(f->text + len, sizeof f->text - len, ": %s", strerror(code));
+	flatten(f->text);
+	return -code;
+}
+
+int fault_wrap(struct fault *f, const char *fmt, ...)
+{
+	char old[sizeof f->text];
+	va_list ap;
+	size_t len;
+
+	if (!f)
+		return -EIO;
+	memcpy(old, f->text, sizeof old);
+	va_start(ap, fmt);
+	vsnprintf(f->text, sizeof f->text, fmt, ap);
+	va_end(ap);
+	len = strlen(f->text);
+	snprintf(f->text + len, sizeof f->text - len, ": %s", old);
+	flatten(f->text);
+	return -f->code;
+}
+
+void fault_clear(struct fault *f)
+{
+	f->code = 0;
+	f->text[0] = 0;
+}

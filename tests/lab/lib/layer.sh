@@ -1,0 +1,76 @@
+# shellcheck shell=bash
+# What lies over base in every node: tests/lab/rootfs, the installed product,
+# and the links to the K3s of $PARTS. Re-installing the product therefore never
+# rebuilds base; a node gets the newest layer with its next new root.
+
+CNI_PLUGINS=(bridge host-local loopback portmap bandwidth firewall)
+
+# Where K3s comes from: the parts folder, else the pinned release. Sets K3S_DIR
+# (empty when there is none) and K3S_MISSING (what to tell then).
+k3s_find() {
+	K3S_DIR='' K3S_MISSING=''
+	if [ -f "$PARTS/k3s/k3s" ]; then
+		K3S_DIR=$PARTS/k3s
+	elif [ -f "$REPO/image/assets.lock" ] && k3s_from_lock; then
+		return 0
+	else
+		K3S_MISSING="no K3s: put \`k3s' (and, for a plain server binary, \`containerd-shim-runc-v2') into $PARTS/k3s, or set PHOENIX_PARTS"
+	fi
+}
+
+# A lock line that begins with k3s and has an URL and a SHA-256. An entry
+# without checksum was never fetched by anyone: it is not used.
+k3s_from_lock() {
+	local line url sum dir file
+	line=$(grep -E '^"?k3s"?[[:space:]:=]' "$REPO/image/assets.lock" | head -n 1) || return 1
+	url=$(grep -oE 'https?://[^" ,]+' <<<"$line" | head -n 1) || return 1
+	sum=$(grep -oE '\b[0-9a-f]{64}\b' <<<"$line" | head -n 1) || return 1
+	dir=$CACHE/k3s-${sum:0:12}
+	file=$dir/k3s
+	if [ ! -f "$file" ]; then
+		mkdir -p "$dir"
+		curl -fsSL --max-time 300 -o "$file.tmp" "$url" || return 1
+		printf '%s  %s\n' "$sum" "$file.tmp" | sha256sum --check --quiet ||
+			{ rm -f "$file.tmp"; die "K3s from $url has another checksum than image/assets.lock says: not used"; }
+		chmod 755 "$file.tmp"
+		mv "$file.tmp" "$file"
+	fi
+	K3S_DIR=$dir
+}
+
+# The one directory K3s finds its helpers in. The release is a single file that
+# brings them along; the plain server binary looks for them in PATH.
+layer_k3s() {
+	local bin=$1/opt/k3s/bin p
+	if [ -z "$K3S_DIR" ]; then
+		rm -rf "$1/opt/k3s"
+		return 0
+	fi
+	mkdir -p "$1/usr/local/bin"
+	for p in k3s kubectl ctr; do ln -s /opt/lab/k3s/k3s "$bin/$p"; done
+	ln -s /opt/k3s/bin/k3s "$1/usr/local/bin/k3s"
+	if [ -f "$K3S_DIR/containerd-shim-runc-v2" ]; then
+		ln -s /opt/lab/k3s/k3s "$bin/containerd"
+		ln -s /opt/lab/k3s/containerd-shim-runc-v2 "$bin/containerd-shim-runc-v2"
+		ln -s /usr/sbin/runc "$bin/runc"
+		for p in "${CNI_PLUGINS[@]}"; do ln -s "/usr/lib/cni/$p" "$bin/$p"; done
+		[ ! -f "$K3S_DIR/flannel" ] || ln -sf /opt/lab/k3s/flannel "$bin/flannel"
+	else
+		rm -f "$bin/flannel"
+	fi
+}
+
+# Prints the folder of the newest layer. Layers are named by their content:
+# one that a running node has mounted is never changed.
+layer_make() {
+	local tmp=$STATE/layers/tmp.$$ name
+	mkdir -p "$tmp"
+	cp -r --preserve=mode,links "$LAB_HOME/rootfs/." "$tmp/"
+	chmod -R u+rwX,go+rX,go-w "$tmp"
+	k3s_find
+	layer_k3s "$tmp"
+	[ "${BARE:-0}" = 1 ] || [ ! -d "$STAGE" ] || cp -a "$STAGE/." "$tmp/"
+	name=$(tar -C "$tmp" --sort=name --mtime=@0 --owner=0 --group=0 -cf - . | sha256sum | cut -c1-12)
+	if [ -d "$STATE/layers/$name" ]; then rm -rf "$tmp"; else mv -T "$tmp" "$STATE/layers/$name"; fi
+	printf '%s\n' "$STATE/layers/$name"
+}
