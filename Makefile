@@ -14,7 +14,8 @@ CC := cc
 endif
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wformat=2 \
-            -Wpointer-arith -Wwrite-strings -Wvla -Wno-format-nonliteral -Wno-missing-field-initializers
+            -Wpointer-arith -Wwrite-strings -Wvla -Wno-format-nonliteral -Wno-missing-field-initializers \
+            -Wno-format-truncation
 HARDEN   := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection
 FORTIFY  := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 OPT      := -O2 -g

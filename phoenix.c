@@ -1,4 +1,6 @@
 /* main and the command table: everything that phoenix can do is a row here. */
+#include "cloud-init/commands.h"
+#include "firstboot/commands.h"
 #include "lib/command.h"
 #include "lib/log.h"
 #include "lib/table.h"
@@ -11,6 +13,15 @@
 #endif
 
 const struct command commands[] = {
+	{ "init", "workstation", "makes the folder of a new cluster: description and secrets", init_usage, init_run },
+	{ "check", "workstation", "shows every mistake of a cluster's folder", check_usage, check_run },
+	{ "seed", "workstation", "writes the three nodes' seeds: folders and CIDATA images", seed_usage, seed_run },
+	{ "firstboot", "node", "brings this node to its described state and keeps it there", firstboot_usage, firstboot_run },
+	{ "status", "anywhere", "the three nodes side by side: step, members, what each waits for", status_usage, status_run },
+	{ "recover", "node", "quorum is lost for good: goes on with one node's data", recover_usage, recover_run },
+	{ "form", "node", "forms the cluster although a node is destroyed", form_usage, form_run },
+	{ "forget", "node", "takes back a promise, or the word that a node is missing", forget_usage, forget_run },
+	{ "abandon", "node", "gives up an incarnation of the cluster on this disk", abandon_usage, abandon_run },
 	{ 0 },
 };
 

@@ -13,17 +13,26 @@ static void flatten(char *s)
 			*s = ' ';
 }
 
+/* By way of a second buffer: an argument may be the text that F holds already. */
+static void format(struct fault *f, const char *fmt, va_list ap)
+{
+	char text[sizeof f->text];
+
+	vsnprintf(text, sizeof text, fmt, ap);
+	flatten(text);
+	memcpy(f->text, text, sizeof text);
+}
+
 int fault_set(struct fault *f, int code, const char *fmt, ...)
 {
 	va_list ap;
 
 	if (!f)
 		return -code;
-	f->code = code;
 	va_start(ap, fmt);
-	vsnprintf(f->text, sizeof f->text, fmt, ap);
+	format(f, fmt, ap);
 	va_end(ap);
-	flatten(f->text);
+	f->code = code;
 	return -code;
 }
 
@@ -35,13 +44,12 @@ int fault_errno(struct fault *f, const char *fmt, ...)
 
 	if (!f)
 		return -code;
-	f->code = code;
 	va_start(ap, fmt);
-	vsnprintf(f->text, sizeof f->text, fmt, ap);
+	format(f, fmt, ap);
 	va_end(ap);
 	len = strlen(f->text);
 	snprintf(f->text + len, sizeof f->text - len, ": %s", strerror(code));
-	flatten(f->text);
+	f->code = code;
 	return -code;
 }
 
@@ -55,11 +63,10 @@ int fault_wrap(struct fault *f, const char *fmt, ...)
 		return -EIO;
 	memcpy(old, f->text, sizeof old);
 	va_start(ap, fmt);
-	vsnprintf(f->text, sizeof f->text, fmt, ap);
+	format(f, fmt, ap);
 	va_end(ap);
 	len = strlen(f->text);
 	snprintf(f->text + len, sizeof f->text - len, ": %s", old);
-	flatten(f->text);
 	return -f->code;
 }
 

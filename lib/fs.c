@@ -88,6 +88,7 @@ int fs_read(const struct fs *fs, const char *path, size_t max, struct str *out, 
 	struct stat st;
 	char buf[8192];
 	ssize_t n;
+	int r = 0;
 
 	if (fd < 0)
 		return fd;
@@ -100,13 +101,19 @@ int fs_read(const struct fs *fs, const char *path, size_t max, struct str *out, 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return fault_errno(f, "%s%s", SHOWN(fs), path);
-		if (out->len - start + (size_t)n > max)
-			return fault_set(f, EFBIG, "%s%s: larger than %zu bytes", SHOWN(fs), path, max);
+			r = fault_errno(f, "%s%s", SHOWN(fs), path);
+		else if (out->len - start + (size_t)n > max)
+			r = fault_set(f, EFBIG, "%s%s: larger than %zu bytes", SHOWN(fs), path, max);
+		if (r < 0)
+			break;
 		str_add_n(out, buf, (size_t)n);
 	}
 	explicit_bzero(buf, sizeof buf);
-	return 0;
+	if (r < 0) { /* half a file is no answer */
+		explicit_bzero(out->p + start, out->len - start);
+		out->len = start;
+	}
+	return r;
 }
 
 static bool same_content(const struct fs *fs, const char *path, mode_t mode, const void *data,
@@ -167,6 +174,20 @@ static int sync_dir(int dir, const char *path)
 	return hook("fsync-dir", path) < 0 ? -1 : fsync(dir);
 }
 
+/* As it should be, but on the disk? Its writer may have been killed before the last fsync. */
+static int make_durable(const struct fs *fs, const char *path, struct fault *f)
+{
+	const char *name;
+	_fd_ int dir = open_parent(fs, path, &name, f);
+	_fd_ int fd = dir < 0 ? dir : fs_openat(fs, path, O_RDONLY | O_NOFOLLOW, 0, f);
+
+	if (fd < 0)
+		return fd;
+	if (hook("fsync", path) < 0 || fsync(fd) < 0 || sync_dir(dir, path) < 0)
+		return fault_errno(f, "write %s%s", SHOWN(fs), path);
+	return 0;
+}
+
 int fs_write(const struct fs *fs, const char *path, mode_t mode, const void *data, size_t len,
 	     struct fault *f)
 {
@@ -175,7 +196,7 @@ int fs_write(const struct fs *fs, const char *path, mode_t mode, const void *dat
 	char tmp[40];
 
 	if (same_content(fs, path, mode, data, len))
-		return 0;
+		return make_durable(fs, path, f);
 	if (slash && slash != path) {
 		_free_ char *parent = mem_strndup(path, (size_t)(slash - path));
 		int r = fs_is_dir(fs, parent) ? 0 : fs_mkdirs(fs, parent, 0755, f);
@@ -209,12 +230,16 @@ static int make_one(const struct fs *fs, const char *path, mode_t mode, struct f
 {
 	const char *name;
 	_fd_ int dir = open_parent(fs, path, &name, f);
+	int r;
 
 	if (dir < 0)
 		return dir;
-	if (hook("mkdir", path) < 0 || (mkdirat(dir, name, mode) < 0 && errno != EEXIST))
+	if (hook("mkdir", path) < 0)
 		return fault_errno(f, "mkdir %s%s", SHOWN(fs), path);
-	if (sync_dir(dir, path) < 0)
+	/* the mode twice: mkdir leaves out what the umask forbids */
+	r = mkdirat(dir, name, mode);
+	if ((r < 0 && errno != EEXIST) || (r == 0 && fchmodat(dir, name, mode, 0) < 0) ||
+	    sync_dir(dir, path) < 0)
 		return fault_errno(f, "mkdir %s%s", SHOWN(fs), path);
 	return 1;
 }
@@ -297,7 +322,7 @@ int fs_remove(const struct fs *fs, const char *path, struct fault *f)
 int fs_shred(const struct fs *fs, const char *path, struct fault *f)
 {
 	static const char zeros[4096];
-	_fd_ int fd = open_in_root(fs, path, O_WRONLY | O_NOFOLLOW, 0);
+	_fd_ int fd = open_in_root(fs, path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	struct stat st;
 
 	if (fd < 0)
@@ -357,6 +382,7 @@ int fs_list(const struct fs *fs, const char *path, struct strv *names, struct fa
 {
 	int fd = fs_openat(fs, path, O_RDONLY | O_DIRECTORY, 0, f);
 	struct dirent *e;
+	int error;
 	DIR *d;
 
 	if (fd < 0)
@@ -366,10 +392,14 @@ int fs_list(const struct fs *fs, const char *path, struct strv *names, struct fa
 		close(fd);
 		return fault_errno(f, "%s%s", SHOWN(fs), path);
 	}
-	while ((e = readdir(d)))
+	while (errno = 0, (e = readdir(d)))
 		if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, ".."))
 			strv_add(names, e->d_name);
+	error = errno; /* a folder that cannot be read is not an empty one */
 	closedir(d);
+	errno = error;
+	if (error)
+		return fault_errno(f, "%s%s", SHOWN(fs), path);
 	strv_sort(names);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,12 +18,21 @@
 #define DEFAULT_TIMEOUT 30000
 #define DEFAULT_OUTPUT (1 << 20)
 #define LINGER 50
+#define KILL_WAIT 5000
 
 struct child {
 	pid_t pid;
 	int pidfd, in, out, err;
 	size_t written;
 };
+
+static void child_close(struct child *c)
+{
+	fd_closep(&c->in);
+	fd_closep(&c->out);
+	fd_closep(&c->err);
+	fd_closep(&c->pidfd);
+}
 
 static void child_exec(const struct proc *p, int in, int out, int err, int report)
 {
@@ -48,38 +58,37 @@ static void child_exec(const struct proc *p, int in, int out, int err, int repor
  * from a program that exits with 127. */
 static int start(const struct proc *p, struct child *c, struct fault *f)
 {
-	int in[2] = { -1, -1 }, out[2], err[2], rep[2], e = 0;
+	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 }, rep[2] = { -1, -1 }, e = 0;
 	_fd_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	ssize_t n;
 
-	if (null < 0 || pipe2(out, O_CLOEXEC) < 0)
-		return fault_errno(f, "start %s", p->argv[0]);
-	if (pipe2(err, O_CLOEXEC) < 0 || pipe2(rep, O_CLOEXEC) < 0 ||
-	    (p->input && pipe2(in, O_CLOEXEC) < 0))
-		return fault_errno(f, "start %s", p->argv[0]);
-	c->pid = fork();
+	*c = (struct child){ .pid = -1, .pidfd = -1 };
+	if (null < 0 || pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0 ||
+	    pipe2(rep, O_CLOEXEC) < 0 || (p->input && pipe2(in, O_CLOEXEC) < 0) ||
+	    (c->pid = fork()) < 0)
+		e = errno;
 	if (c->pid == 0)
 		child_exec(p, p->input ? in[0] : null, out[1], err[1], rep[1]);
-	e = c->pid < 0 ? errno : 0;
-	close(out[1]);
-	close(err[1]);
-	close(rep[1]);
 	fd_closep(&in[0]);
-	while ((n = e ? 0 : read(rep[0], &e, sizeof e)) < 0 && errno == EINTR)
+	fd_closep(&out[1]);
+	fd_closep(&err[1]);
+	fd_closep(&rep[1]);
+	while (!e && read(rep[0], &e, sizeof e) < 0 && errno == EINTR)
 		;
-	close(rep[0]);
-	*c = (struct child){ .pid = c->pid, .pidfd = -1, .in = in[1], .out = out[0], .err = err[0] };
+	fd_closep(&rep[0]);
+	c->in = in[1];
+	c->out = out[0];
+	c->err = err[0];
 	if (c->in >= 0)
 		fcntl(c->in, F_SETFL, O_NONBLOCK);
-	if (!e) {
-		c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
-		return c->pidfd < 0 ? fault_errno(f, "watch %s", p->argv[0]) : 0;
+	if (!e && (c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0)) < 0) {
+		e = errno;
+		kill(c->pid, SIGKILL);
 	}
+	if (!e)
+		return 0;
 	if (c->pid > 0)
 		waitpid(c->pid, NULL, 0);
-	fd_closep(&c->in);
-	fd_closep(&c->out);
-	fd_closep(&c->err);
+	child_close(c);
 	errno = e;
 	return fault_errno(f, "start %s", p->argv[0]);
 }
@@ -143,34 +152,64 @@ static bool converse(const struct proc *p, struct child *c, struct proc_result *
 	return true;
 }
 
+/* A program need not read its input: writing then raises SIGPIPE. It is held back for this thread alone;
+ * ignoring it would change all of them, and two of them would undo each other's change. */
+static void hold_sigpipe(sigset_t *old)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &set, old);
+}
+
+static void release_sigpipe(const sigset_t *old)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	if (!sigismember(old, SIGPIPE))
+		while (sigtimedwait(&set, NULL, &(struct timespec){ 0 }) == SIGPIPE)
+			;
+	pthread_sigmask(SIG_SETMASK, old, NULL);
+}
+
+/* Kills the group and waits, but not for ever: a process that hangs in the kernel, on a dead disk, does
+ * not die of SIGKILL either. */
+static void put_down(struct child *c, int *wstatus)
+{
+	struct pollfd gone = { .fd = c->pidfd, .events = POLLIN };
+
+	kill(-c->pid, SIGKILL);
+	kill(c->pid, SIGKILL);
+	*wstatus = SIGKILL;
+	if (poll(&gone, 1, KILL_WAIT) > 0)
+		waitpid(c->pid, wstatus, WNOHANG);
+}
+
 int proc_run(const struct proc *p, struct proc_result *r, struct fault *f)
 {
 	int64_t limit = p->timeout_ms ? p->timeout_ms : DEFAULT_TIMEOUT;
-	void (*old)(int) = signal(SIGPIPE, SIG_IGN);
 	int wstatus = 0, ret;
+	sigset_t old;
 	struct child c;
 	bool done;
 
 	*r = (struct proc_result){ 0 };
 	ret = start(p, &c, f);
 	if (ret < 0)
-		goto out;
+		return ret;
+	hold_sigpipe(&old);
 	done = converse(p, &c, r, timer_now() + limit, &wstatus);
-	if (!done) {
-		kill(-c.pid, SIGKILL);
-		kill(c.pid, SIGKILL);
-		waitpid(c.pid, &wstatus, 0);
-	}
-	fd_closep(&c.in);
-	fd_closep(&c.out);
-	fd_closep(&c.err);
-	fd_closep(&c.pidfd);
+	release_sigpipe(&old);
+	if (!done)
+		put_down(&c, &wstatus);
+	child_close(&c);
 	r->status = WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : 128 + WTERMSIG(wstatus);
 	if (!done)
-		ret = fault_set(f, ETIMEDOUT, "%s: no end after %lld s", p->argv[0],
-				(long long)limit / 1000);
-out:
-	signal(SIGPIPE, old);
+		ret = fault_set(f, ETIMEDOUT, "%s: no end after %lld ms", p->argv[0],
+				(long long)limit);
 	return ret;
 }
 
@@ -209,8 +248,10 @@ int proc_do(struct fault *f, const char *argv0, ...)
 	va_list ap;
 
 	va_start(ap, argv0);
-	while (n < ARRAY_LEN(argv) - 1 && (argv[n] = va_arg(ap, const char *)))
+	while (n < ARRAY_LEN(argv) && (argv[n] = va_arg(ap, const char *)))
 		n++;
 	va_end(ap);
+	if (n == ARRAY_LEN(argv))
+		return fault_set(f, E2BIG, "%s: too many arguments", argv0);
 	return proc_ok(&(struct proc){ .argv = argv }, NULL, f);
 }

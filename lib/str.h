@@ -63,9 +63,11 @@ struct strv {
 	char **v;
 	size_t n;
 };
+/* break and continue work: the inner loop, there to declare the item, tells the outer one how it ended. */
 #define strv_each(item, list)                                                                      \
-	for (size_t i_##item = 0; i_##item < (list)->n; i_##item++)                                \
-		for (const char *item = (list)->v[i_##item]; item; item = NULL)
+	for (size_t i_##item = 0, go_##item = 1; go_##item && i_##item < (list)->n;                \
+	     go_##item = !go_##item, i_##item++)                                                   \
+		for (const char *item = (list)->v[i_##item]; go_##item; go_##item = 0)
 void strv_add(struct strv *l, const char *s);
 void strv_addf(struct strv *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool strv_has(const struct strv *l, const char *s);

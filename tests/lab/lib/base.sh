@@ -107,15 +107,14 @@ chroot_run() {
 }
 
 builder_make() {
-	local log
+	local log packages
 	log=$CACHE/builder-$(builder_key).log
+	mapfile -t packages < <(packages_read "$LAB_HOME/builder-packages")
 	say "adding the compiler (once, about half a minute)"
 	mkdir -p "$1/upper" "$1/work"
 	chroot_run "$BASE" "$1/upper" "$1/work" -- apt-get update -q >"$log" 2>&1 &&
-	rm -rf "$1/work" && mkdir "$1/work" &&
-	# shellcheck disable=SC2046 # one word a package
-	chroot_run "$BASE" "$1/upper" "$1/work" -- apt-get install -y -q --no-install-recommends \
-		$(packages_read "$LAB_HOME/builder-packages") >>"$log" 2>&1 || return 1
+		chroot_run "$BASE" "$1/upper" "$1/work" -- apt-get install -y -q --no-install-recommends \
+			"${packages[@]}" >>"$log" 2>&1 || return 1
 	rm -rf "$1/work" "$1/upper/var/lib/apt/lists" "$1/upper/var/cache/apt"
 }
 
@@ -128,13 +127,13 @@ product_build() {
 	[ -f "$REPO/Makefile" ] || { say "no Makefile yet: the nodes boot without the product"; return 0; }
 	base_ensure
 	builder_ensure
-	mkdir -p "$tmp/obj" "$LABS/stage"
 	rm -rf "$tmp/upper" "$tmp/work" "$tmp/dest"
-	mkdir -p "$tmp/upper" "$tmp/work" "$tmp/dest"
+	mkdir -p "$tmp/obj" "$tmp/upper" "$tmp/work" "$tmp/dest"
+	# shellcheck disable=SC2016 # expanded inside
 	chroot_run "$BUILDER/upper:$BASE" "$tmp/upper" "$tmp/work" \
 		"$REPO:/src" "$tmp/obj:/obj" "$tmp/dest:/dest" -- \
 		sh -c 'make -C /src -j"$(nproc)" all BUILD=/obj && make -C /src install BUILD=/obj DESTDIR=/dest PREFIX=/usr' \
-		>"$log" 2>&1 || { tail -n 20 "$log" >&2; die "the product does not build for the nodes: $log"; }
+		>"$log" 2>&1 || { grep -E 'error|Error|undefined' "$log" | tail -n 20 >&2; die "the product does not build for the nodes: $log"; }
 	# Nodes have copies of the stage (layer_make), so it may be replaced at once.
 	rm -rf "$LABS/stage"
 	mv -T "$tmp/dest" "$LABS/stage"

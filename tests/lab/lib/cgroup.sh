@@ -26,16 +26,19 @@ cg_join() {
 # The v1 groups stay below the group the lab was called in: that one may carry
 # limits, and on some machines it is the only one that may be changed.
 cg_join_v1() {
-	local id names path dir
+	local line lines names path dir
 	[ "$CG_V1" = 1 ] || return 0
-	while IFS=: read -r id names path; do
-		[ "$id" != 0 ] || continue
+	# Read at once: the file changes with every group joined.
+	mapfile -t lines </proc/self/cgroup
+	for line in "${lines[@]}"; do
+		IFS=: read -r _ names path <<<"$line"
+		[ -n "$names" ] || continue # the unified one
 		path=${path%%/"$TAG"/*}
 		dir=/sys/fs/cgroup/${names#name=}${path%/}/$TAG
 		mkdir -p "$dir/$1"
 		case ,$names, in *,cpuset,*) cg_cpuset "$dir" "$1" ;; esac
 		echo "$BASHPID" >"$dir/$1/cgroup.procs"
-	done </proc/self/cgroup
+	done
 }
 
 # A new cpuset is empty, and nothing can join it before it has processors.
@@ -59,18 +62,20 @@ cg_kill() {
 	wait_for 30 cg_empty "$1" || die "processes of $1 do not end: see $1/cgroup.procs"
 }
 
-# cg_remove [NODE]: the empty groups of a node, or of the whole lab. A group can
+# cg_remove NODE|'': the empty groups of a node, or of the whole lab. A group can
 # stay busy for an instant after its last process.
 cg_remove() {
-	local i
-	for i in 1 2 3 4 5 6 7 8 9 10; do
-		cg_dirs "${1:-}" | xargs -r rmdir 2>/dev/null || true
-		[ -n "$(cg_dirs "${1:-}")" ] || return 0
-		sleep 0.1
-	done
-	say "empty process groups could not be removed: $(cg_dirs "${1:-}" | tr '\n' ' ')"
+	wait_for 5 cg_removed "$1" ||
+		say "process groups could not be removed: $(cg_dirs "$1" | tr '\n' ' ')"
+}
+cg_removed() {
+	cg_dirs "$1" | xargs -r rmdir 2>/dev/null || true
+	[ -z "$(cg_dirs "$1")" ]
 }
 cg_dirs() {
-	find /sys/fs/cgroup -depth -type d \( -path "*/$TAG/${1:-*}" -o -path "*/$TAG/${1:-*}/*" \
-		${1:+-false} -o -path "*/$TAG" ${1:+-false} \) 2>/dev/null
+	if [ -n "$1" ]; then
+		find /sys/fs/cgroup -depth -type d \( -path "*/$TAG/$1" -o -path "*/$TAG/$1/*" \) 2>/dev/null
+	else
+		find /sys/fs/cgroup -depth -type d \( -path "*/$TAG" -o -path "*/$TAG/*" \) 2>/dev/null
+	fi
 }

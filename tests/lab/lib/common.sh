@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # set here, used in the other files
 # Names, places and messages: everything else in the lab stands on this file.
 
 # The three nodes, the one place that knows them. They are those of

@@ -14,6 +14,7 @@ k3s_find() {
 	elif [ -f "$REPO/image/assets.lock" ] && k3s_from_lock; then
 		return 0
 	else
+		# shellcheck disable=SC2034 # told in cluster.sh
 		K3S_MISSING="no K3s: put \`k3s' (and, for a plain server binary, \`containerd-shim-runc-v2') into $PARTS/k3s, or set PHOENIX_PARTS"
 	fi
 }
@@ -48,7 +49,9 @@ layer_k3s() {
 	fi
 	mkdir -p "$1/usr/local/bin"
 	for p in k3s kubectl ctr; do ln -s /opt/lab/k3s/k3s "$bin/$p"; done
-	ln -s /opt/k3s/bin/k3s "$1/usr/local/bin/k3s"
+	# As the release's installer does. (`k3s kubectl' is not understood by a plain
+	# server binary, the link is by both.)
+	for p in k3s kubectl ctr; do ln -s "/opt/k3s/bin/$p" "$1/usr/local/bin/$p"; done
 	if [ -f "$K3S_DIR/containerd-shim-runc-v2" ]; then
 		ln -s /opt/lab/k3s/k3s "$bin/containerd"
 		ln -s /opt/lab/k3s/containerd-shim-runc-v2 "$bin/containerd-shim-runc-v2"
@@ -60,6 +63,23 @@ layer_k3s() {
 	fi
 }
 
+# The installed product. Its units are enabled as the disk image enables them,
+# by their own [Install] sections; k3s.service has none, firstboot starts it.
+layer_product() {
+	local lock unit target
+	exec {lock}>"$LABS/build.lock"
+	flock -s "$lock"
+	cp -a "$STAGE/." "$1/"
+	exec {lock}>&-
+	for unit in "$STAGE"/usr/lib/systemd/system/phoenix*; do
+		[ -f "$unit" ] || continue
+		for target in $(sed -n 's/^WantedBy=//p' "$unit"); do
+			mkdir -p "$1/etc/systemd/system/$target.wants"
+			ln -sf "/usr/lib/systemd/system/${unit##*/}" "$1/etc/systemd/system/$target.wants/"
+		done
+	done
+}
+
 # Prints the folder of the newest layer. Layers are named by their content:
 # one that a running node has mounted is never changed.
 layer_make() {
@@ -69,7 +89,7 @@ layer_make() {
 	chmod -R u+rwX,go+rX,go-w "$tmp"
 	k3s_find
 	layer_k3s "$tmp"
-	[ "${BARE:-0}" = 1 ] || [ ! -d "$STAGE" ] || cp -a "$STAGE/." "$tmp/"
+	[ "${BARE:-0}" = 1 ] || [ ! -d "$STAGE" ] || layer_product "$tmp"
 	name=$(tar -C "$tmp" --sort=name --mtime=@0 --owner=0 --group=0 -cf - . | sha256sum | cut -c1-12)
 	if [ -d "$STATE/layers/$name" ]; then rm -rf "$tmp"; else mv -T "$tmp" "$STATE/layers/$name"; fi
 	printf '%s\n' "$STATE/layers/$name"

@@ -1,0 +1,66 @@
+/* See cluster_folder.h. */
+#include "cloud-init/cluster_folder.h"
+
+#include <errno.h>
+
+void cluster_folder_free(struct cluster_folder *c)
+{
+	str_free(&c->description);
+	config_freep(&c->config);
+	secrets_freep(&c->secrets);
+}
+
+int cluster_folder_mistakes(const char *dir, const struct diags *d, struct fault *f)
+{
+	diags_print(d);
+	return fault_set(f, EINVAL, "%s: %zu mistake%s", dir, d->lines.n, d->lines.n == 1 ? "" : "s");
+}
+
+/* Others on this machine must not read the keys to the cluster. */
+static void check_mode(const struct fs *fs, const char *shown, struct diags *d)
+{
+	struct stat st;
+
+	if (fs_stat(fs, SECRETS_FILE, &st, NULL) == 0 && S_ISREG(st.st_mode) && st.st_mode & 077)
+		diag_add(d, shown, 0, 0, NULL, "others may read it (mode %04o); allowed: chmod 600", st.st_mode & 07777);
+}
+
+static void read_secrets(const struct fs *fs, const char *shown, enum secrets_scope scope, struct cluster_folder *c,
+			 struct diags *d)
+{
+	_secret_ struct str text = { 0 };
+	struct fault f = { 0 };
+	int r = fs_read(fs, SECRETS_FILE, YAML_TEXT_MAX, &text, &f);
+
+	if (r == -ENOENT && scope == SECRETS_PARTIAL)
+		return;
+	if (r == -ENOENT)
+		diag_add(d, shown, 0, 0, NULL, "is missing; phoenix init --secrets DIR makes it");
+	else if (r < 0)
+		diag_add(d, shown, 0, 0, NULL, "%s", f.text);
+	else
+		secrets_parse(shown, text.p, text.len, c->config, scope, &c->secrets, d);
+	check_mode(fs, shown, d);
+}
+
+int cluster_folder_read(const char *dir, enum secrets_scope scope, struct cluster_folder *c, struct diags *d,
+			struct fault *f)
+{
+	_fs_ struct fs fs = { .fd = -1 };
+	_free_ char *description = mem_printf("%s%s" DESCRIPTION_FILE, dir, str_ends(dir, "/") ? "" : "/");
+	_free_ char *secrets = mem_printf("%s%s" SECRETS_FILE, dir, str_ends(dir, "/") ? "" : "/");
+	struct fault why = { 0 };
+	int r = fs_open(&fs, dir, f);
+
+	if (r < 0)
+		return fault_set(f, EINVAL, "%s is no folder of a cluster; phoenix init makes one", dir);
+	r = fs_read(&fs, DESCRIPTION_FILE, YAML_SCALAR_MAX, &c->description, &why);
+	if (r == -ENOENT)
+		diag_add(d, description, 0, 0, NULL, "is missing; phoenix init makes one");
+	else if (r < 0)
+		diag_add(d, description, 0, 0, NULL, "%s", why.text);
+	else
+		config_parse(description, c->description.p, c->description.len, &c->config, d);
+	read_secrets(&fs, secrets, scope, c, d);
+	return d->lines.n ? cluster_folder_mistakes(dir, d, f) : 0;
+}

@@ -1,0 +1,58 @@
+/* The part of phoenix that talks: it keeps what this node knows of itself, answers the other two at any moment (three threads on TCP 6440), and asks
+ * them. One lock guards the records, the own view and the moment at which K3s is started from blank, so that a promise can never be given by a node that
+ * is just ceasing to be blank. */
+#pragma once
+
+#include "firstboot/exchange.h"
+#include "firstboot/records.h"
+#include "firstboot/step.h"
+#include "lib/timer.h"
+
+#include <pthread.h>
+
+#define SERVERS 3
+
+struct agent {
+	struct boot *boot; /* the main thread's */
+	const struct fs *fs;
+	const struct seed *seed;
+	char seed_sha256[65]; /* of the seed it was started with */
+	struct tls *tls;
+	pthread_mutex_t lock; /* guards what follows */
+	struct records rec;
+	struct node_view me;
+	bool marked;	       /* the cluster carries our id (main thread) */
+	bool leaving_blank;    /* K3s is being started on a blank disk: no promise from now on */
+	char trouble[WHY_LEN]; /* why the own state is unknown, or "" */
+	struct json *status;   /* last progress, for the others' `phoenix status` */
+	char *status_text;     /* the same, to see a change */
+	/* Of the main thread alone: when K3s was last started, and when it may be again. */
+	int64_t started_at, next_start;
+	struct backoff restarts;
+	int listener;
+	pthread_t threads[SERVERS];
+};
+
+/* What one round of questions brought. */
+struct round {
+	struct node_view views[NODE_COUNT]; /* own one included */
+	struct words words;
+	char formation[ID_LEN];
+	char trouble[NODE_COUNT][WHY_LEN]; /* why a node does not count as answering, for people; "" = it does */
+};
+
+int agent_start(struct boot *b, struct agent **ret, struct fault *f);
+/* Looks at the own disk (or at the running etcd) again. Never fails: what cannot be read is NODE_UNKNOWN, with the reason in trouble. */
+void agent_refresh(struct agent *a);
+/* Asks both others side by side (each within 1.5 s) and whether the API of each member is ready. */
+void agent_look(struct agent *a, struct round *ret);
+/* Changes the records durably under the lock: CHANGE edits a copy; nothing is kept when the write fails. */
+int agent_record(struct agent *a, void (*change)(struct records *r, const void *arg), const void *arg, struct fault *f);
+/* TEXT is the progress as JSON text; without change nothing happens. */
+void agent_set_status(struct agent *a, const struct str *text);
+/* Names of the three nodes, for decide(). */
+void agent_names(const struct agent *a, const char *names[NODE_COUNT]);
+const struct node_config *agent_node(const struct agent *a, int i);
+
+/* The answers (answers.c): called by the server threads. */
+int agent_answer(void *agent, const char *peer, const char *request, size_t len, struct str *answer);

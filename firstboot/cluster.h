@@ -1,0 +1,13 @@
+/* What step `cluster` is made of beside decide(): see the files named. */
+#pragma once
+
+#include "firstboot/agent.h"
+#include "lib/kube.h"
+
+/* stale.c: makes sure that nothing in the cluster still stands for this blank machine, before it joins through THROUGH. 0 clear, -EAGAIN in progress, other errors
+ * need a person. */
+int stale_clear(struct agent *a, const struct round *round, int through, struct fault *f);
+/* recover.c: carries on what the operator began with `recover --keep` this node. -EAGAIN until the data has been reset. */
+int recover_go(struct agent *a, const struct round *round, struct fault *f);
+/* admin.c: a client of the cluster's API with a certificate that lives an hour, minted from the client CA; servers in the order FIRST, then the others. */
+int admin_kube(const struct agent *a, int first, struct kube **ret, struct fault *f);

@@ -1,0 +1,386 @@
+/* See decide.h. */
+#include "firstboot/decide.h"
+
+#include "lib/str.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#ifdef DECIDE_MUTANTS
+unsigned decide_removed;
+#define RULE(r) (!(decide_removed & (1u << (r))))
+#else
+#define RULE(r) true
+#endif
+
+struct scene {
+	int self;
+	const struct node_view *views, *me;
+	const struct words *words;
+	const char *formation;
+	const char *const *names;
+	struct decision *out;
+};
+
+const char *rule_name(enum rule r)
+{
+	static const char *const names[] = {
+		[RULE_UNKNOWN_WAITS] = "unknown-waits",
+		[RULE_BLANK_IS_POSITIVE] = "blank-is-positive",
+		[RULE_FIRST_FORMS] = "first-forms",
+		[RULE_ALL_PROMISE] = "all-promise",
+		[RULE_PROMISE_HOLDS] = "promise-holds",
+		[RULE_PROMISE_BLANK_ONLY] = "promise-blank-only",
+		[RULE_NO_DATA_ELSEWHERE] = "no-data-elsewhere",
+		[RULE_LONE_VOTER_ASKS] = "lone-voter-asks",
+		[RULE_GENERATION] = "generation",
+		[RULE_RETIRED_STAYS] = "retired-stays",
+		[RULE_MARKER] = "marker",
+		[RULE_JOIN_NEEDS_READY] = "join-needs-ready",
+		[RULE_OLD_GENERATION] = "old-generation",
+		[RULE_OWN_PROMISE] = "own-promise",
+		[RULE_RECOVER_ASKS] = "recover-asks",
+	};
+
+	return (unsigned)r < ARRAY_LEN(names) ? names[r] : "?";
+}
+
+const char *node_state_name(enum node_state s)
+{
+	static const char *const names[] = { "unknown", "blank", "joining", "member" };
+
+	return (unsigned)s < ARRAY_LEN(names) ? names[s] : "?";
+}
+
+const char *action_name(enum action a)
+{
+	static const char *const names[] = { "wait", "stop", "start", "ask-promises",
+					     "form", "join", "move-aside" };
+
+	return (unsigned)a < ARRAY_LEN(names) ? names[a] : "?";
+}
+
+static void say(struct scene *s, enum action a, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+static void say(struct scene *s, enum action a, const char *fmt, ...)
+{
+	va_list ap;
+
+	s->out->action = a;
+	va_start(ap, fmt);
+	vsnprintf(s->out->why, sizeof s->out->why, fmt, ap);
+	va_end(ap);
+}
+
+static bool has_data(const struct node_view *v)
+{
+	return v->state == NODE_MEMBER || v->state == NODE_JOINING;
+}
+
+bool view_is_lone(const struct node_view *v)
+{
+	return v->state == NODE_MEMBER && v->n_voters == 1 && v->voters[0].id == v->self;
+}
+
+static bool names_member(const struct node_view *v, uint64_t id)
+{
+	for (int i = 0; i < v->n_voters; i++)
+		if (v->voters[i].id == id)
+			return true;
+	for (int i = 0; i < v->n_learners; i++)
+		if (v->learners[i].id == id)
+			return true;
+	return false;
+}
+
+/* A ready peer that this node may join or compare with: not of an older generation than this disk saw
+ * (its own record, or the one it was retired for). */
+static bool may_follow(const struct scene *s, int i)
+{
+	const struct node_view *v = &s->views[i];
+	int seen = s->me->retired > s->me->generation ? s->me->retired : s->me->generation;
+
+	if (i == s->self || !v->answered || v->state != NODE_MEMBER || v->retired)
+		return false;
+	if (RULE(RULE_JOIN_NEEDS_READY) && !v->api_ready)
+		return false;
+	return !RULE(RULE_OLD_GENERATION) || v->generation >= seen;
+}
+
+static int first_to_follow(const struct scene *s)
+{
+	for (int i = 0; i < NODE_COUNT; i++)
+		if (may_follow(s, i))
+			return i;
+	return -1;
+}
+
+/* Somebody recovered or formed by force since this data was written: it must not act again. */
+static bool superseded(struct scene *s)
+{
+	for (int i = 0; i < NODE_COUNT; i++) {
+		const struct node_view *v = &s->views[i];
+
+		if (i == s->self || !v->answered || v->generation <= s->me->generation)
+			continue;
+		say(s, ACT_STOP,
+		    "%s belongs to generation %d of the cluster, this disk to %d: the others went on without it; "
+		    "keep its data, then `phoenix abandon %s` here lets it join afresh",
+		    s->names[i], v->generation, s->me->generation, s->me->cluster);
+		s->out->even_running = true;
+		return true;
+	}
+	return false;
+}
+
+/* May the lone voter trust that I is in no newer cluster? An old first disk or a snapshot coming back believes
+ * that it is a whole cluster by itself. */
+static bool lone_clears(struct scene *s, int i)
+{
+	const struct node_view *v = &s->views[i];
+	bool missing = s->words->missing[i];
+
+	if (!v->answered || v->state == NODE_UNKNOWN) {
+		if (missing && !v->answered)
+			return true;
+		say(s, ACT_WAIT,
+		    "by its own data this node is the only voter; before it starts %s must answer that it "
+		    "is blank (an old disk could be coming back): %s. If it is destroyed: "
+		    "`phoenix form --with-missing %s`",
+		    s->names[i], v->answered ? "it cannot read its own disk" : "no answer", s->names[i]);
+		return false;
+	}
+	if (has_data(v) && v->retired && v->retired >= s->me->generation && v->retired_for == s->self)
+		return true;
+	if (v->state == NODE_JOINING && !v->removed && v->n_voters == 1 && v->voters[0].id == s->me->self)
+		return true;
+	if (has_data(v)) {
+		say(s, ACT_STOP,
+		    "by its own data this node is the only voter, but %s has cluster data too: this looks like an "
+		    "old disk or snapshot. `phoenix abandon %s` keeps its data aside and joins afresh",
+		    s->names[i], s->me->cluster);
+		return false;
+	}
+	if (v->promise.node >= 0 && v->promise.node != s->self) {
+		say(s, ACT_STOP,
+		    "by its own data this node is the only voter, but %s is promised to %s, which may have formed a "
+		    "newer cluster. `phoenix abandon %s` keeps its data aside and joins afresh",
+		    s->names[i], s->names[v->promise.node], s->me->cluster);
+		return false;
+	}
+	return true;
+}
+
+static void decide_with_data(struct scene *s)
+{
+	int peer = first_to_follow(s);
+
+	if (s->me->retired && RULE(RULE_RETIRED_STAYS)) {
+		if (peer >= 0)
+			say(s, ACT_MOVE_ASIDE, "retired for generation %d, and %s is ready: the old data is kept aside",
+			    s->me->retired, s->names[peer]);
+		else
+			say(s, ACT_STOP, "retired for generation %d: waits until %s is ready to be joined",
+			    s->me->retired, s->names[s->me->retired_for]);
+		s->out->even_running = true;
+		return;
+	}
+	if (RULE(RULE_GENERATION) && superseded(s))
+		return;
+	if (s->me->removed || (s->me->state == NODE_JOINING && peer >= 0 &&
+			       !names_member(&s->views[peer], s->me->self))) {
+		if (peer >= 0)
+			say(s, ACT_MOVE_ASIDE, "removed from the cluster of %s: the old data is kept aside",
+			    s->names[peer]);
+		else
+			say(s, ACT_WAIT, "removed from the cluster: waits until a member is ready to be joined");
+		return;
+	}
+	if (view_is_lone(s->me) && RULE(RULE_LONE_VOTER_ASKS))
+		for (int i = 0; i < NODE_COUNT; i++)
+			if (i != s->self && !lone_clears(s, i))
+				return;
+	say(s, ACT_START, "%s of the cluster by its own data", s->me->state == NODE_MEMBER ? "member" : "learner");
+}
+
+/* Every other node must be known to have nothing before anything may form. */
+static bool others_are_blank(struct scene *s)
+{
+	for (int i = 0; i < NODE_COUNT; i++) {
+		const struct node_view *v = &s->views[i];
+
+		if (i == s->self)
+			continue;
+		if (v->answered && has_data(v) && RULE(RULE_NO_DATA_ELSEWHERE)) {
+			if (s->words->missing[i])
+				say(s, ACT_STOP, "%s was declared missing but answers, with data: `phoenix forget` the word",
+				    s->names[i]);
+			else
+				say(s, ACT_WAIT,
+				    "%s has cluster data but its API is not ready; waits to join it. If that cluster is lost "
+				    "for good: `phoenix abandon %s` there",
+				    s->names[i], v->cluster);
+			return false;
+		}
+		if (v->answered && v->state == NODE_UNKNOWN) {
+			say(s, ACT_WAIT, "%s cannot read its own data disk", s->names[i]);
+			return false;
+		}
+		if (!v->answered && !s->words->missing[i] && RULE(RULE_BLANK_IS_POSITIVE)) {
+			say(s, ACT_WAIT,
+			    "waits for %s: no answer. Forming needs every node's word; if it is destroyed: "
+			    "`phoenix form --with-missing %s`",
+			    s->names[i], s->names[i]);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool promised_to(const struct promise *p, int node, const char *formation)
+{
+	return *formation && p->node == node && str_eq(p->formation, formation);
+}
+
+static void gather_promises(struct scene *s)
+{
+	int lacking = 0, other = -1;
+
+	for (int i = 0; i < NODE_COUNT; i++) {
+		const struct promise *p = &s->views[i].promise;
+
+		if (s->words->missing[i] && i != s->self)
+			continue;
+		if (!s->views[i].answered || promised_to(p, s->self, s->formation))
+			continue;
+		if (p->node >= 0 && p->node != s->self && RULE(RULE_PROMISE_HOLDS)) {
+			other = i;
+			continue;
+		}
+		s->out->ask[i] = true;
+		lacking++;
+	}
+	if (other >= 0 && (other != s->self || RULE(RULE_OWN_PROMISE))) {
+		const struct promise *p = &s->views[other].promise;
+
+		say(s, ACT_STOP, "%s has promised %s and nobody else; if that node never formed: `phoenix forget %s` there",
+		    s->names[other], s->names[p->node], p->formation);
+		return;
+	}
+	if (lacking && RULE(RULE_ALL_PROMISE)) {
+		say(s, ACT_ASK_PROMISES, "asks %d node%s for the promise to form nothing else", lacking,
+		    lacking == 1 ? "" : "s");
+		return;
+	}
+	say(s, ACT_FORM, "all nodes are blank and promised: forms the cluster");
+}
+
+static void decide_blank(struct scene *s)
+{
+	int peer = first_to_follow(s), first = 0;
+
+	if (peer >= 0) {
+		for (int i = peer + 1; i < NODE_COUNT; i++) {
+			if (!may_follow(s, i) || str_eq(s->views[i].cluster, s->views[peer].cluster))
+				continue;
+			say(s, ACT_STOP, "%s and %s are ready and belong to different clusters: joins neither",
+			    s->names[peer], s->names[i]);
+			return;
+		}
+		s->out->through = peer;
+		say(s, ACT_JOIN, "joins the cluster through %s", s->names[peer]);
+		return;
+	}
+	if (!others_are_blank(s))
+		return;
+	if (*s->me->marker && !str_eq(s->me->marker, s->words->abandoned) && RULE(RULE_MARKER)) {
+		say(s, ACT_STOP,
+		    "this disk belonged to incarnation %s, whose data is not here: a new cluster would be empty. "
+		    "Restore it, or give it up: `phoenix abandon %s`",
+		    s->me->marker, s->me->marker);
+		return;
+	}
+	while (first < NODE_COUNT - 1 && first != s->self && s->words->missing[first])
+		first++;
+	if (s->self != first && RULE(RULE_FIRST_FORMS)) {
+		say(s, ACT_WAIT, "%s forms the cluster; waits until it is ready to be joined", s->names[first]);
+		return;
+	}
+	gather_promises(s);
+}
+
+void decide(int self, const struct node_view views[NODE_COUNT], const struct words *words,
+	    const char *formation, const char *const names[NODE_COUNT], struct decision *ret)
+{
+	struct scene s = { self, views, &views[self], words, formation, names, ret };
+
+	*ret = (struct decision){ .action = ACT_WAIT, .through = -1 };
+	switch (s.me->state) {
+	case NODE_UNKNOWN:
+		if (RULE(RULE_UNKNOWN_WAITS))
+			say(&s, ACT_WAIT, "cannot tell what is on the data disk: neither forms nor joins");
+		else
+			decide_blank(&s);
+		break;
+	case NODE_BLANK:
+		decide_blank(&s);
+		break;
+	case NODE_JOINING:
+	case NODE_MEMBER:
+		decide_with_data(&s);
+		break;
+	}
+}
+
+int decide_promise(const struct node_view *local, int from, const struct promise *asked, int generation,
+		   const char *abandons, char why[WHY_LEN])
+{
+	const struct promise *p = &local->promise;
+	int seen = local->retired > local->generation ? local->retired : local->generation;
+
+	if (local->state != NODE_BLANK && RULE(RULE_PROMISE_BLANK_ONLY)) {
+		snprintf(why, WHY_LEN, "this node is not blank but %s", node_state_name(local->state));
+		return 0;
+	}
+	if (p->node >= 0 && p->node != from && RULE(RULE_PROMISE_HOLDS)) {
+		snprintf(why, WHY_LEN, "promised to another node (formation %s)", p->formation);
+		return 0;
+	}
+	if (*local->marker && !str_eq(local->marker, asked->cluster) && !str_eq(local->marker, abandons) &&
+	    RULE(RULE_MARKER)) {
+		snprintf(why, WHY_LEN, "this disk belonged to incarnation %s; `phoenix abandon %s` gives it up",
+			 local->marker, local->marker);
+		return 0;
+	}
+	if (generation < seen && RULE(RULE_OLD_GENERATION)) {
+		snprintf(why, WHY_LEN, "this disk has seen generation %d, asked for %d", seen, generation);
+		return 0;
+	}
+	return p->node == from && str_eq(p->formation, asked->formation) ? 2 : 1;
+}
+
+int decide_recover(int self, const struct node_view views[NODE_COUNT], const struct words *words,
+		   int generation, const char *const names[NODE_COUNT], char why[WHY_LEN])
+{
+	size_t len = 0;
+
+	why[0] = 0;
+	if (views[self].state != NODE_MEMBER) {
+		snprintf(why, WHY_LEN, "%s is not a voter by its own data: nothing to keep", names[self]);
+		return 0;
+	}
+	for (int i = 0; i < NODE_COUNT; i++) {
+		const struct node_view *v = &views[i];
+		bool retired = v->answered && v->retired >= generation && v->retired_for == self;
+		bool blank = v->answered && v->state == NODE_BLANK;
+
+		if (i == self || retired || blank || (words->missing[i] && !v->answered))
+			continue;
+		if (RULE(RULE_RECOVER_ASKS))
+			len += (size_t)snprintf(why + len, WHY_LEN - len, "%s%s %s", len ? "; " : "", names[i],
+						v->answered ? "is not retired" : "does not answer and is not declared destroyed");
+		if (len >= WHY_LEN)
+			break;
+	}
+	return !len;
+}

@@ -1,0 +1,150 @@
+/* See k3s.h: what K3s itself answers, and what its journal says when it does not. */
+#include "firstboot/k3s.h"
+
+#include "firstboot/paths.h"
+#include "lib/http.h"
+#include "lib/json.h"
+#include "lib/proc.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#define GATEWAY "https://127.0.0.1:2382/v3/cluster/member/"
+#define PEM_MAX 65536
+
+int k3s_ready(const char *address, const struct secrets *s, struct fault *f)
+{
+	_free_ char *url = mem_printf("https://%s:%d/v1-k3s/readyz", address, API_PORT);
+	_http_ struct http_response rs = { 0 };
+	/* /ping is 200 without quorum; readyz wants the node's credentials, and our root vouches for who answers */
+	int r = http_do(&(struct http_request){ .url = url, .ca_pem = s->server_ca, .user = "node",
+						.password = s->token_password, .timeout_ms = 1500,
+						.connect_timeout_ms = 1000, .max_bytes = 65536 },
+			&rs, f);
+
+	if (r < 0)
+		return r;
+	if (rs.status == 401)
+		return fault_set(f, EACCES, "%s refuses our token: another cluster", address);
+	if (rs.status != 200)
+		return fault_set(f, EAGAIN, "%s is not ready: HTTP %d %.200s", address, rs.status, str_text(&rs.body));
+	return 0;
+}
+
+/* One call of the etcd gateway on loopback (2379 speaks gRPC only; measured) with K3s's own client certificate. */
+static int gateway(const struct fs *fs, const char *call, const char *body, struct json **ret, struct fault *f)
+{
+	_str_ struct str ca = { 0 }, cert = { 0 };
+	_secret_ struct str key = { 0 };
+	_http_ struct http_response rs = { 0 };
+	_free_ char *url = mem_printf(GATEWAY "%s", call);
+	int r;
+
+	if ((r = fs_read(fs, K3S_TLS "/etcd/server-ca.crt", PEM_MAX, &ca, f)) < 0 ||
+	    (r = fs_read(fs, K3S_TLS "/etcd/client.crt", PEM_MAX, &cert, f)) < 0 ||
+	    (r = fs_read(fs, K3S_TLS "/etcd/client.key", PEM_MAX, &key, f)) < 0)
+		return r;
+	r = http_do(&(struct http_request){ .method = "POST", .url = url, .body = body, .body_len = strlen(body),
+					    .ca_pem = ca.p, .cert_pem = cert.p, .key_pem = key.p, .timeout_ms = 1500 },
+		    &rs, f);
+	if (r < 0)
+		return r;
+	if (rs.status != 200)
+		return fault_set(f, EIO, "etcd: HTTP %d %.200s", rs.status, str_text(&rs.body));
+	return json_parse(str_text(&rs.body), rs.body.len, ret, f);
+}
+
+static uint64_t decimal(const char *text)
+{
+	return text ? strtoull(text, NULL, 10) : 0;
+}
+
+static void copy(char *out, size_t size, const char *text, size_t n)
+{
+	if (n >= size)
+		n = size - 1;
+	memcpy(out, text, n);
+	out[n] = 0;
+}
+
+int k3s_members(const struct fs *fs, struct etcd_disk *ret, struct fault *f)
+{
+	_json_ struct json *j = NULL;
+	const struct json *list;
+	int r = gateway(fs, "list", "{\"linearizable\":false}", &j, f);
+
+	if (r < 0)
+		return r;
+	*ret = (struct etcd_disk){ .has_wal = true };
+	ret->self = decimal(json_string(json_get(j, "header", "member_id", NULL)));
+	ret->cluster = decimal(json_string(json_get(j, "header", "cluster_id", NULL)));
+	list = json_get(j, "members", NULL);
+	for (size_t i = 0; i < json_len(list) && ret->n < ETCD_MEMBERS_MAX; i++) {
+		struct etcd_member *m = &ret->members[ret->n++];
+		const struct json *one = json_at(list, i);
+		const char *name = json_str(one, "name"), *url = json_string(json_at(json_get(one, "peerURLs", NULL), 0));
+
+		m->id = decimal(json_str(one, "ID"));
+		m->learner = json_bool(one, "isLearner", false);
+		copy(m->name, sizeof m->name, name ? name : "", name ? strlen(name) : 0);
+		if (url && str_starts(url, "https://"))
+			copy(m->address, sizeof m->address, url + 8, strcspn(url + 8, ":/"));
+	}
+	return ret->self ? 0 : fault_set(f, EPROTO, "etcd does not say which member it is");
+}
+
+int k3s_member_remove(const struct fs *fs, uint64_t id, struct fault *f)
+{
+	_free_ char *body = mem_printf("{\"ID\":\"%" PRIu64 "\"}", id);
+	_json_ struct json *j = NULL;
+
+	return gateway(fs, "remove", body, &j, f);
+}
+
+/* Texts that K3s was seen to write, and what they mean for a person. */
+static const struct trouble {
+	const char *text, *meaning;
+	bool fatal;
+} troubles[] = {
+	{ "data does not contain any valid RSA or ECDSA public keys",
+	  "service.key is not in SEC1 form: no API server can ever start with it. `phoenix init` makes a right one; nodes that "
+	  "started with it must be wiped",
+	  true },
+	{ "token CA hash does not match the Cluster CA certificate hash",
+	  "the token belongs to another CA than the server's: this seed is of another cluster", false },
+	{ "invalid token CA hash length", "the token in the seed is damaged", false },
+	{ "failed to bootstrap cluster data: not authorized", "the server refuses the token: this seed is of another cluster", false },
+	{ "critical configuration value mismatch between servers",
+	  "the servers' K3s settings differ: give all nodes seeds from the same `phoenix seed` run", false },
+	{ "duplicate node name found", "the cluster still has an etcd member of this node's name", false },
+	{ "This node has been removed from the cluster", "this member was removed from the cluster", false },
+	{ "too many learner members in cluster", "waits for another node that is joining", false },
+	{ "leaderelection lost", "quorum was lost", false },
+	{ "no space left on device", "the disk is full", false },
+	{ "read-only file system", "a file system is read-only", false },
+	{ "failed to find cpuset cgroup", "the kernel lacks cgroup controllers that kubelet needs", true },
+	{ "address already in use", "a port that K3s needs is taken by another program", false },
+};
+
+int k3s_trouble(int64_t since, struct fault *f, bool *fatal)
+{
+	_free_ char *from = mem_printf("--since=@%" PRId64, since);
+	const char *const argv[] = { "journalctl", "-u", "k3s.service", "-o", "cat", "--no-pager", "-n", "300", from, NULL };
+	const struct trouble *last = NULL;
+	const char *where = NULL;
+	_str_ struct str out = { 0 };
+
+	if (proc_ok(&(struct proc){ .argv = argv, .timeout_ms = 10000 }, &out, NULL) < 0 || !out.len)
+		return 0;
+	for (size_t i = 0; i < ARRAY_LEN(troubles); i++)
+		for (const char *at = out.p; (at = strstr(at, troubles[i].text)); at++)
+			if (!where || at > where) {
+				where = at;
+				last = &troubles[i];
+			}
+	if (!last)
+		return 0;
+	*fatal = last->fatal;
+	fault_set(f, EREMOTEIO, "%s (K3s: %s)", last->meaning, last->text);
+	return 1;
+}

@@ -1,0 +1,180 @@
+/* See progress.h. */
+#include "firstboot/progress.h"
+
+#include "firstboot/paths.h"
+#include "lib/log.h"
+#include "lib/notify.h"
+#include "lib/table.h"
+#include "lib/timer.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define CONSOLE_WIDTH 100
+
+void progress_init(struct progress *p, const struct fs *fs)
+{
+	*p = (struct progress){ .fs = fs, .since = timer_now() };
+}
+
+void progress_free(struct progress *p)
+{
+	str_free(&p->head);
+	str_free(&p->written);
+}
+
+const struct step_result *progress_current(const struct engine *e)
+{
+	for (size_t i = 0; i < e->n; i++)
+		if (e->results[i].state != STATE_DONE && e->results[i].state != STATE_CHANGED &&
+		    e->results[i].state != STATE_SKIPPED)
+			return &e->results[i];
+	return NULL;
+}
+
+static const char *whole_state(const struct step_result *now)
+{
+	if (!now)
+		return "ready";
+	if (now->state == STATE_WAITING)
+		return "waiting";
+	return now->state == STATE_FAILED ? "failed" : "working";
+}
+
+static const char *name_of(const struct engine *e, const struct step_result *r)
+{
+	return r ? e->steps[r - e->results].name : "";
+}
+
+/* Notes when state, step or text of the whole became what they are. True: just now. */
+static bool refresh_head(struct progress *p, const struct engine *e)
+{
+	const struct step_result *now = progress_current(e);
+	const char *text = now ? now->text : "";
+	_str_ struct str head = { 0 };
+
+	str_addf(&head, "%s%s%s%s%s", whole_state(now), now ? ": " : "", name_of(e, now),
+		 *text ? ": " : "", text);
+	if (str_eq(str_text(&head), str_text(&p->head)))
+		return false;
+	str_free(&p->head);
+	p->head = head;
+	head = (struct str){ 0 };
+	p->since = timer_now();
+	return true;
+}
+
+static struct json *steps_json(const struct engine *e)
+{
+	struct json *list = json_array();
+
+	for (size_t i = 0; i < e->n; i++) {
+		struct json *one = json_object();
+
+		json_set_str(one, "name", e->steps[i].name);
+		json_set_str(one, "state", step_state_name(e->results[i].state));
+		json_set_str(one, "text", e->results[i].text);
+		json_set_int(one, "ms", e->results[i].ms);
+		json_set_int(one, "tries", e->results[i].tries);
+		json_push(list, one);
+	}
+	return list;
+}
+
+struct json *progress_json(struct progress *p, const struct engine *e)
+{
+	const struct step_result *now = progress_current(e);
+	const struct boot *b = e->boot;
+	struct json *j = json_object();
+
+	refresh_head(p, e);
+	json_set_int(j, "version", 1);
+	json_set_str(j, "node", b->seed ? boot_node(b)->name : NULL);
+	json_set_str(j, "state", whole_state(now));
+	json_set_str(j, "step", name_of(e, now));
+	json_set_str(j, "text", now ? now->text : "");
+	json_set_int(j, "since_ms", p->since);
+	json_set(j, "steps", steps_json(e));
+	return j;
+}
+
+/* A status that cannot be written must not stop a boot: the journal has it all the same. */
+void progress_write(struct progress *p, const struct engine *e)
+{
+	_json_ struct json *j = progress_json(p, e);
+	_str_ struct str text = { 0 };
+	struct fault f = { 0 };
+
+	json_print(j, 2, &text);
+	str_add(&text, "\n");
+	if (str_eq(str_text(&text), str_text(&p->written)))
+		return;
+	if (fs_write(p->fs, STATUS_FILE, 0644, text.p, text.len, &f) < 0)
+		log_warn("status: %s", f.text);
+	str_free(&p->written);
+	p->written = text;
+	text = (struct str){ 0 };
+}
+
+/* A line among the boot's own on the screen of the machine. A console that does not take it (a
+ * container's, a full serial line) is not waited for. */
+static void to_console(const struct progress *p, const char *line)
+{
+	_fd_ int fd = p->quiet ? -1 : open("/dev/console", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	char text[CONSOLE_WIDTH + 16];
+	int n = snprintf(text, sizeof text, "phoenix: %.*s\r\n", CONSOLE_WIDTH, line);
+
+	if (fd >= 0 && write(fd, text, (size_t)n) < 0)
+		log_debug("the console takes nothing");
+}
+
+/* What is being done speaks for itself; of the other states the name comes first. */
+static void line_of(const struct engine *e, size_t i, char *line, size_t size)
+{
+	const struct step_result *r = &e->results[i];
+	bool bare = r->state == STATE_WORKING && *r->text;
+
+	snprintf(line, size, "[%zu/%zu] %s: %s%s%s", i + 1, e->n, e->steps[i].name,
+		 bare ? "" : step_state_name(r->state), bare || !*r->text ? "" : ": ", r->text);
+}
+
+static void say(const struct progress *p, const struct engine *e, size_t i)
+{
+	const struct step_result *r = &e->results[i];
+	enum log_level level = LOG_LEVEL_INFO;
+	char line[1200];
+
+	if (r->state == STATE_PENDING)
+		return;
+	if (r->state == STATE_FAILED)
+		level = LOG_LEVEL_ERROR;
+	else if ((r->state == STATE_DONE || r->state == STATE_CHANGED) && *r->text)
+		level = LOG_LEVEL_WARN;
+	line_of(e, i, line, sizeof line);
+	log_at(level, "%s", line);
+	if (r->state != STATE_DONE && r->state != STATE_SKIPPED)
+		to_console(p, line);
+}
+
+void progress_update(struct progress *p, const struct engine *e, size_t i)
+{
+	say(p, e, i);
+	if (refresh_head(p, e))
+		notify_status("%s", str_text(&p->head));
+	progress_write(p, e);
+}
+
+void progress_table(const struct engine *e, struct str *out)
+{
+	_table_ struct table t = { .columns = 4 };
+
+	table_row(&t, "STEP", "STATE", "ENSURES", "WHAT", NULL);
+	for (size_t i = 0; i < e->n; i++) {
+		const struct step_result *r = &e->results[i];
+
+		table_row(&t, e->steps[i].name, step_state_name(r->state), e->steps[i].summary, r->text,
+			  NULL);
+	}
+	table_print(&t, 0, out);
+}

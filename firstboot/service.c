@@ -1,0 +1,27 @@
+/* See service.h. */
+#include "firstboot/service.h"
+
+#include "lib/proc.h"
+
+bool service_exists(const struct fs *fs, const char *unit)
+{
+	static const char *const dirs[] = { "/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib" };
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		_free_ char *path = mem_printf("%s/systemd/system/%s", dirs[i], unit);
+
+		if (fs_exists(fs, path))
+			return true;
+	}
+	return false;
+}
+
+bool service_active(const char *unit)
+{
+	return proc_do(NULL, "systemctl", "--quiet", "is-active", unit, NULL) == 0;
+}
+
+int service_do(const char *verb, const char *unit, struct fault *f)
+{
+	return proc_do(f, "systemctl", "--quiet", verb, unit, NULL);
+}

@@ -1,0 +1,178 @@
+/* A re-flashed machine meets its own ghost: the cluster still has the etcd member, the Node and the node password of the disk that is gone, and K3s refuses to join
+ * beside them ("duplicate node name"). This removes the ghost, with no human step, but only when it is one: "Ready" in the API is up to 50 s late and cloned machines
+ * share machine-ids, so a living namesake shows by its lease (renewed while we watch) or by its MAC (it answers ARP for our address). And only when the cluster can
+ * spare it: two healthy voters besides, nobody else joining, one removal at a time. */
+#include "firstboot/cluster.h"
+#include "firstboot/nic.h"
+#include "firstboot/paths.h"
+#include "lib/crypto.h"
+#include "lib/lease.h"
+#include "lib/log.h"
+#include "lib/proc.h"
+#include "lib/timer.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* Kubelet leases last 8 s and are renewed each 2 s, at most 6.6 s when saturated: no renewal for 10 s on our clock is the earliest sound "dead" (measured). */
+#define DEAD_MS 10000
+
+/* What was seen of the namesake's lease, and since when; survives between rounds. */
+static struct {
+	char renewed[64];
+	int64_t since;
+} seen;
+
+static const char *own_name(const struct agent *a)
+{
+	return agent_node(a, a->seed->self)->name;
+}
+
+static int namesake_lives(const struct agent *a, struct kube *k, struct fault *f)
+{
+	_free_ char *path = mem_printf("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/%s", own_name(a));
+	_json_ struct json *lease = NULL;
+	const char *renewed;
+	int r = kube_get(k, path, &lease, f);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	renewed = json_string(json_get(lease, "spec", "renewTime", NULL));
+	if (!renewed)
+		renewed = "never";
+	if (!str_eq(renewed, seen.renewed)) {
+		bool changed = *seen.renewed;
+
+		snprintf(seen.renewed, sizeof seen.renewed, "%s", renewed);
+		seen.since = timer_now();
+		if (changed)
+			return fault_set(f, EEXIST,
+					 "another machine is alive as %s: it renewed its lease while we watched. Two machines run with "
+					 "one seed; give each its own",
+					 own_name(a));
+	}
+	if (timer_now() - seen.since < DEAD_MS)
+		return fault_set(f, EAGAIN, "watches whether another machine lives as %s: %lld s more", own_name(a),
+				 (long long)(DEAD_MS - (timer_now() - seen.since) + 999) / 1000);
+	return 0;
+}
+
+/* `arping -D` asks who has our address: an answer is another machine (our own kernel does not answer itself). */
+static int address_taken(const struct agent *a, struct fault *f)
+{
+	const struct node_config *n = agent_node(a, a->seed->self);
+	_free_ char *interface = NULL;
+	_proc_ struct proc_result out = { 0 };
+	const char *argv[] = { "arping", "-D", "-q", "-c", "1", "-w", "1", "-I", NULL, n->address, NULL };
+
+	interface = nic_by_mac(a->fs, n->mac);
+	if (!interface)
+		return 0;
+	argv[8] = interface;
+	if (proc_run(&(struct proc){ .argv = argv, .timeout_ms = 5000 }, &out, NULL) < 0)
+		return 0; /* no arping: the lease is the evidence */
+	if (out.status == 1)
+		return fault_set(f, EEXIST, "another machine answers for our address %s: two machines run with one seed", n->address);
+	return 0;
+}
+
+static bool listed(const struct voter *v, int n, int node)
+{
+	for (int i = 0; i < n; i++)
+		if (v[i].node == node)
+			return true;
+	return false;
+}
+
+/* Enough left to remove a voter safely? */
+static int can_spare(const struct agent *a, const struct round *round, const struct node_view *peer, struct fault *f)
+{
+	int healthy = 0;
+
+	for (int i = 0; i < NODE_COUNT; i++)
+		healthy += i != a->seed->self && round->views[i].answered && round->views[i].api_ready &&
+			   round->views[i].state == NODE_MEMBER;
+	for (int i = 0; i < peer->n_learners; i++)
+		if (peer->learners[i].node != a->seed->self)
+			return fault_set(f, EAGAIN, "waits: another node is just joining");
+	if (healthy < 2)
+		return fault_set(f, EAGAIN,
+				 "the cluster still counts this node's old disk as a voter and only %d other is healthy: removing it waits for "
+				 "both others",
+				 healthy);
+	return 0;
+}
+
+/* A learner that never became a Node is removed by the peer itself. */
+static int release(struct agent *a, int through, struct fault *f)
+{
+	struct ask ask = { .kind = ASK_RELEASE };
+	_answer_ struct answer answer = { 0 };
+	int r;
+
+	memcpy(ask.digest, a->seed->config->digest, sizeof ask.digest);
+	r = exchange_ask(a->tls, a->seed->config, through, &ask, 5000, &answer, f);
+	if (r < 0)
+		return r;
+	return fault_set(f, EAGAIN, answer.granted ? "the learner of the old disk was removed: looks again" :
+						     "the cluster still has a learner of the old disk: %s",
+			 answer.why);
+}
+
+static int delete_node(struct agent *a, struct kube *k, const struct json *node, struct fault *f)
+{
+	_free_ char *path = mem_printf("/api/v1/nodes/%s", own_name(a)), *holder = NULL;
+	static char *nonce; /* this run's, so that a predecessor that was cut off is not taken for us */
+	const char *uid = json_string(json_get(node, "metadata", "uid", NULL));
+	struct lease one = { .ns = "kube-system", .name = "phoenix-rejoin", .duration_ms = 90000 };
+	_str_ struct str who = { 0 };
+	int r;
+
+	if (json_get(node, "metadata", "deletionTimestamp", NULL))
+		return fault_set(f, EAGAIN, "waits until the cluster has removed the old member (up to a minute when the dead one led)");
+	if (!nonce)
+		nonce = crypto_random_hex(4);
+	holder = mem_printf("%s/%s", own_name(a), nonce);
+	one.holder = holder;
+	r = lease_acquire(&one, k, &who, f);
+	if (r == 0)
+		return fault_set(f, EAGAIN, "waits: %s is just being re-joined", str_text(&who));
+	if (r < 0)
+		return r;
+	r = kube_delete(k, path, uid, NULL, f);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	log_info("the old Node %s was deleted; K3s removes its etcd member", own_name(a));
+	return fault_set(f, EAGAIN, "the old Node was deleted: waits until its etcd member is gone");
+}
+
+int stale_clear(struct agent *a, const struct round *round, int through, struct fault *f)
+{
+	const struct node_view *peer = &round->views[through];
+	_free_ char *path = mem_printf("/api/v1/nodes/%s", own_name(a));
+	bool voter = listed(peer->voters, peer->n_voters, a->seed->self);
+	bool learner = listed(peer->learners, peer->n_learners, a->seed->self);
+	_json_ struct json *node = NULL;
+	_kube_ struct kube *k = NULL;
+	int r = admin_kube(a, through, &k, f);
+
+	if (r < 0)
+		return r;
+	r = kube_get(k, path, &node, f);
+	if (r == -ENOENT && !voter && !learner)
+		return 0;
+	if (r == -ENOENT && learner)
+		return release(a, through, f);
+	if (r == -ENOENT)
+		return fault_set(f, EAGAIN, "the cluster has an etcd member but no Node of this name: waits until K3s removed it");
+	if (r < 0)
+		return fault_wrap(f, "looks for an old Node");
+	if (!json_get(node, "metadata", "deletionTimestamp", NULL) &&
+	    ((r = address_taken(a, f)) < 0 || (r = namesake_lives(a, k, f)) < 0))
+		return r;
+	if (voter && (r = can_spare(a, round, peer, f)) < 0)
+		return r;
+	return delete_node(a, k, node, f);
+}

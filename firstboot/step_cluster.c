@@ -1,0 +1,280 @@
+/* Steps `exchange` and `cluster`: this node talks with the other two, and one decision after another (decide.h) is carried out until K3s runs on data that may
+ * run. One call of apply is one round: look, decide, act; the daemon calls again. */
+#include "firstboot/agent.h"
+#include "firstboot/cluster.h"
+#include "firstboot/k3s.h"
+#include "firstboot/paths.h"
+#include "firstboot/steps.h"
+#include "lib/crypto.h"
+#include "lib/log.h"
+#include "lib/timer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+int step_exchange_check(struct boot *b, struct fault *f)
+{
+	(void)f;
+	return b->agent ? STEP_DONE : step_needed(b, "answers the other nodes on port %d", EXCHANGE_PORT);
+}
+
+int step_exchange_apply(struct boot *b, struct fault *f)
+{
+	return agent_start(b, &b->agent, f);
+}
+
+int step_cluster_check(struct boot *b, struct fault *f)
+{
+	struct agent *a = b->agent;
+	struct round round;
+	struct decision d;
+	const char *names[NODE_COUNT];
+
+	(void)f;
+	if (!a)
+		return step_needed(b, "asks the other nodes whether to form, join or go on");
+	if (!k3s_is_running() || a->rec.recovering)
+		return step_needed(b, "K3s does not run");
+	agent_look(a, &round);
+	agent_names(a, names);
+	decide(a->seed->self, round.views, &round.words, round.formation, names, &d);
+	if (d.action == ACT_STOP && d.even_running)
+		return step_needed(b, "%s", d.why);
+	return d.action == ACT_MOVE_ASIDE ? step_needed(b, "%s", d.why) : STEP_DONE;
+}
+
+/* Begins a try to form, once: its id, and the cluster's when there is none or it was given up. */
+static void begin(struct records *r, const void *arg)
+{
+	const struct round *round = arg;
+	_free_ char *formation = crypto_random_hex(16), *cluster = crypto_random_hex(16);
+	bool forced = false;
+	int highest = r->generation;
+
+	for (int i = 0; i < NODE_COUNT; i++) {
+		forced = forced || r->words.missing[i];
+		if (round->views[i].answered && round->views[i].generation > highest)
+			highest = round->views[i].generation;
+	}
+	memcpy(r->formation, formation, ID_LEN);
+	if (!*r->cluster || str_eq(r->cluster, r->words.abandoned)) {
+		memcpy(r->cluster, cluster, ID_LEN);
+		r->formed = false;
+	}
+	if (r->words.generation > highest)
+		highest = r->words.generation;
+	else if (forced || highest == 0)
+		highest++;
+	r->generation = highest;
+}
+
+static int ask_promises(struct agent *a, struct round *round, const struct decision *d, struct fault *f)
+{
+	struct ask ask = { .kind = ASK_PROMISE };
+	int refused = 0;
+
+	if (!*a->rec.formation && agent_record(a, begin, round, f) < 0)
+		return -f->code;
+	memcpy(ask.digest, a->seed->config->digest, sizeof ask.digest);
+	memcpy(ask.formation, a->rec.formation, ID_LEN);
+	memcpy(ask.cluster, a->rec.cluster, ID_LEN);
+	memcpy(ask.abandons, a->rec.words.abandoned, ID_LEN);
+	ask.generation = a->rec.generation;
+	for (int i = 0; i < NODE_COUNT; i++) {
+		_answer_ struct answer answer = { 0 };
+
+		if (!d->ask[i])
+			continue;
+		if (exchange_ask(a->tls, a->seed->config, i, &ask, 3000, &answer, f) == 0 && answer.same && answer.granted)
+			continue;
+		if (!f->code)
+			fault_set(f, EAGAIN, "%s does not promise: %s", agent_node(a, i)->name,
+				  answer.same ? answer.why : "another description");
+		refused++;
+	}
+	return refused ? -EAGAIN : 1;
+}
+
+/* From here on this node promises nothing: it stops being blank. False when it is not blank any more or a promise came between. */
+static bool leave_blank(struct agent *a)
+{
+	bool ok;
+
+	pthread_mutex_lock(&a->lock);
+	ok = a->me.state == NODE_BLANK;
+	a->leaving_blank = ok;
+	pthread_mutex_unlock(&a->lock);
+	return ok;
+}
+
+static int form(struct agent *a, struct fault *f)
+{
+	int r;
+
+	if (!leave_blank(a))
+		return fault_set(f, EAGAIN, "this node is not blank any more: decides again");
+	r = k3s_set_server(a->fs, NULL, f);
+	if (r == 0)
+		r = k3s_start(a->fs, true, f);
+	if (r == 0)
+		log_info("forms cluster %.8s, generation %d", a->rec.cluster, a->rec.generation);
+	return r;
+}
+
+struct joining {
+	char cluster[ID_LEN];
+	int generation;
+};
+
+static void record_join(struct records *r, const void *arg)
+{
+	const struct joining *j = arg;
+
+	r->formed = r->formed && str_eq(r->cluster, j->cluster);
+	memcpy(r->cluster, j->cluster, ID_LEN);
+	r->generation = j->generation;
+	r->formation[0] = 0;
+}
+
+static int join(struct agent *a, struct round *round, int through, struct fault *f)
+{
+	const struct node_view *peer = &round->views[through];
+	struct joining j = { .generation = peer->generation };
+	int r = stale_clear(a, round, through, f);
+
+	if (r < 0)
+		return r;
+	if (!*peer->cluster)
+		return fault_set(f, EAGAIN, "%s does not say which cluster it belongs to yet", agent_node(a, through)->name);
+	memcpy(j.cluster, peer->cluster, ID_LEN);
+	r = agent_record(a, record_join, &j, f);
+	if (r == 0)
+		r = k3s_set_server(a->fs, agent_node(a, through)->address, f);
+	if (r < 0)
+		return r;
+	if (!leave_blank(a))
+		return fault_set(f, EAGAIN, "this node is not blank any more: decides again");
+	r = k3s_start(a->fs, false, f);
+	if (r == 0)
+		log_info("joins cluster %.8s through %s", j.cluster, agent_node(a, through)->name);
+	return r;
+}
+
+static void record_aside(struct records *r, const void *arg)
+{
+	(void)arg;
+	r->formation[0] = 0;
+	r->promise = (struct promise){ .node = -1 };
+}
+
+static int move_aside(struct agent *a, struct fault *f)
+{
+	_free_ char *to = mem_printf(K3S_SERVER "/db-aside-%lld", (long long)time(NULL));
+	int r = k3s_stop(a->fs, f);
+
+	if (r == 0)
+		r = fs_rename(a->fs, K3S_SERVER "/db", to, f);
+	if (r == 0)
+		r = agent_record(a, record_aside, NULL, f);
+	if (r == 0)
+		log_warn("the old cluster data is kept as %s", to);
+	return r < 0 ? r : fault_set(f, EAGAIN, "the old cluster data was moved aside: decides again");
+}
+
+static int start(struct agent *a, struct fault *f)
+{
+	int r = k3s_start(a->fs, false, f);
+
+	return r < 0 ? r : k3s_allow_restart(a->fs, f);
+}
+
+static bool starts_k3s(enum action a)
+{
+	return a == ACT_FORM || a == ACT_JOIN || a == ACT_START;
+}
+
+/* A K3s that keeps ending is started again, but ever more slowly, and with the reason its journal gives. */
+static int may_start(struct agent *a, const struct decision *d, struct fault *f)
+{
+	struct fault why = { 0 };
+	bool fatal = false;
+
+	if (!k3s_installed(a->fs))
+		return fault_set(f, ENOPKG, "%s; but there is no /usr/local/bin/k3s on this machine", d->why);
+	if (timer_now() >= a->next_start)
+		return 0;
+	if (!k3s_trouble(a->started_at, &why, &fatal))
+		fault_set(&why, EIO, "K3s ended without a word that is known; see journalctl -u k3s");
+	return fault_set(f, EAGAIN, "%s; tries again in %lld s", why.text, (long long)(a->next_start - timer_now()) / 1000 + 1);
+}
+
+static void note_start(struct agent *a)
+{
+	a->started_at = time(NULL);
+	a->next_start = timer_now() + backoff_next(&a->restarts, 1000, 60000);
+}
+
+/* What a person needs beside the decision: why the silent ones are silent. */
+static int waits(const struct agent *a, const struct round *round, const struct decision *d, struct fault *f)
+{
+	_str_ struct str s = { 0 };
+
+	str_add(&s, d->why);
+	for (int i = 0; i < NODE_COUNT; i++)
+		if (*round->trouble[i])
+			str_addf(&s, " [%s]", round->trouble[i]);
+	(void)a;
+	return fault_set(f, EAGAIN, "%s", s.p);
+}
+
+static int act(struct agent *a, struct round *round, struct decision *d, struct fault *f)
+{
+	switch (d->action) {
+	case ACT_ASK_PROMISES:
+		return ask_promises(a, round, d, f);
+	case ACT_FORM:
+		return form(a, f);
+	case ACT_JOIN:
+		return join(a, round, d->through, f);
+	case ACT_START:
+		return start(a, f);
+	case ACT_MOVE_ASIDE:
+		return move_aside(a, f);
+	case ACT_STOP:
+		if (d->even_running && k3s_is_running() && k3s_stop(a->fs, f) < 0)
+			return -f->code;
+		return waits(a, round, d, f);
+	case ACT_WAIT:
+		break;
+	}
+	return waits(a, round, d, f);
+}
+
+int step_cluster_apply(struct boot *b, struct fault *f)
+{
+	struct agent *a = b->agent;
+	const char *names[NODE_COUNT];
+	struct decision d;
+	struct round round;
+	int r;
+
+	if (!a)
+		return fault_set(f, EAGAIN, "the node exchange does not run");
+	agent_look(a, &round);
+	if (a->rec.recovering)
+		return recover_go(a, &round, f);
+	agent_names(a, names);
+	/* Promises that were just given decide at once: no round of waiting between asking and forming. */
+	do {
+		decide(a->seed->self, round.views, &round.words, a->rec.formation, names, &d);
+		if (starts_k3s(d.action) && may_start(a, &d, f) < 0)
+			return -f->code;
+		r = act(a, &round, &d, f);
+		if (r == 0 && starts_k3s(d.action))
+			note_start(a);
+		if (r == 1)
+			agent_look(a, &round);
+	} while (r == 1);
+	return r;
+}

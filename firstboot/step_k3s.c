@@ -1,0 +1,151 @@
+/* Step `k3s`: waits until K3s is truly ready (its own readyz, this node a voter by its own etcd), says meanwhile what its journal complains of, and then writes down what
+ * has become true: this disk belongs to the cluster, the promise is fulfilled. */
+#include "firstboot/cluster.h"
+#include "firstboot/k3s.h"
+#include "firstboot/paths.h"
+#include "firstboot/steps.h"
+#include "lib/log.h"
+#include "lib/timer.h"
+
+#include <errno.h>
+
+#define MARK "/api/v1/namespaces/kube-system/configmaps/phoenix-cluster"
+#define JOURNAL_MS 3000
+
+static bool words_hold(const struct records *r)
+{
+	for (int i = 0; i < NODE_COUNT; i++)
+		if (r->words.missing[i])
+			return true;
+	return *r->words.abandoned || r->words.generation || r->recover_reset;
+}
+
+static bool recorded(const struct agent *a)
+{
+	const struct records *r = &a->rec;
+
+	return r->formed && r->promise.node < 0 && !*r->formation && !r->retired && !(words_hold(r) && a->me.n_voters >= NODE_COUNT);
+}
+
+int step_k3s_check(struct boot *b, struct fault *f)
+{
+	struct agent *a = b->agent;
+	struct fault why = { 0 };
+
+	(void)f;
+	if (!a)
+		return step_needed(b, "K3s is started by the decision before");
+	if (!k3s_is_running())
+		return step_needed(b, "K3s does not run");
+	if (k3s_ready(boot_node(b)->address, b->seed->secrets, &why) < 0)
+		return step_needed(b, "K3s is not ready: %s", why.text);
+	agent_refresh(a);
+	if (a->me.state != NODE_MEMBER)
+		return step_needed(b, "K3s is ready, this node is not a voter yet (the etcd leader promotes in ticks of 15 s)");
+	return a->marked && recorded(a) && fs_exists(&b->fs, K3S_PERMIT) ? STEP_DONE : step_needed(b, "what has become true is to be written down");
+}
+
+static void record_voter(struct records *r, const void *arg)
+{
+	const struct node_view *me = arg;
+
+	r->formed = true;
+	r->promise = (struct promise){ .node = -1 };
+	r->formation[0] = 0;
+	r->retired = 0;
+	r->retired_for = 0;
+	if (me->n_voters >= NODE_COUNT) {
+		r->words = (struct words){ 0 };
+		r->recover_reset = false;
+	}
+}
+
+/* The cluster carries its own id, so that a wrong disk is seen by anyone who looks. Written when absent or older. */
+static int mark_cluster(struct agent *a, struct fault *f)
+{
+	_kube_ struct kube *k = NULL;
+	_json_ struct json *now = NULL, *want = json_object();
+	struct json *meta = json_object(), *data = json_object();
+	_str_ struct str text = { 0 };
+	_free_ char *generation = mem_printf("%d", a->rec.generation);
+	const char *id;
+	long there = 0;
+	int r;
+
+	json_set_str(want, "apiVersion", "v1");
+	json_set_str(want, "kind", "ConfigMap");
+	json_set_str(meta, "name", "phoenix-cluster");
+	json_set_str(meta, "namespace", "kube-system");
+	json_set(want, "metadata", meta);
+	json_set_str(data, "id", a->rec.cluster);
+	json_set_str(data, "generation", generation);
+	json_set_str(data, "name", a->seed->config->name);
+	json_set(want, "data", data);
+	r = admin_kube(a, a->seed->self, &k, f);
+	if (r == 0)
+		r = kube_get(k, MARK, &now, f);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	id = json_string(json_get(now, "data", "id", NULL));
+	if (id && !str_eq(id, a->rec.cluster))
+		return fault_set(f, ESTALE,
+				 "this disk belongs to incarnation %s, but the cluster it runs in says it is %s: stop and look (docs/runbook.md)",
+				 a->rec.cluster, id);
+	if (id && str_to_long(json_string(json_get(now, "data", "generation", NULL)), 0, 1 << 30, &there) && there >= a->rec.generation)
+		return 0;
+	json_print(want, 0, &text);
+	return kube_apply(k, MARK, "phoenix", true, text.p, text.len, NULL, f);
+}
+
+static int write_down(struct boot *b, struct fault *f)
+{
+	struct agent *a = b->agent;
+	int other = (b->seed->self + 1) % NODE_COUNT, r;
+
+	for (int i = 0; i < a->me.n_voters; i++)
+		if (a->me.voters[i].node >= 0 && a->me.voters[i].node != b->seed->self)
+			other = a->me.voters[i].node;
+	r = k3s_set_server(&b->fs, agent_node(a, other)->address, f);
+	if (r == 0)
+		r = k3s_allow_restart(&b->fs, f);
+	if (r == 0 && !recorded(a))
+		r = agent_record(a, record_voter, &a->me, f);
+	if (r == 0 && !a->marked)
+		r = mark_cluster(a, f);
+	if (r == 0) {
+		a->marked = true;
+		backoff_reset(&a->restarts);
+		a->next_start = 0;
+	}
+	return r;
+}
+
+int step_k3s_apply(struct boot *b, struct fault *f)
+{
+	static int64_t looked;
+	struct agent *a = b->agent;
+	struct fault ready = { 0 };
+	bool fatal = false;
+
+	if (!a || !k3s_is_running()) {
+		if (!a || !k3s_trouble(a->started_at, f, &fatal))
+			return fault_set(f, EAGAIN, "K3s ended");
+		return fault_set(f, EAGAIN, "K3s ended: %s", f->text);
+	}
+	/* With data on the disk a restart is safe: the data decides. Before, every start is a decision of ours. */
+	if (k3s_has_wal(&b->fs) && !fs_exists(&b->fs, K3S_PERMIT) && k3s_allow_restart(&b->fs, f) < 0)
+		return -f->code;
+	if (k3s_ready(boot_node(b)->address, b->seed->secrets, &ready) == 0) {
+		agent_refresh(a);
+		return a->me.state == NODE_MEMBER ? write_down(b, f) : fault_set(f, EAGAIN, "waits to become a voter");
+	}
+	if (timer_now() - looked > JOURNAL_MS) {
+		looked = timer_now();
+		if (k3s_trouble(a->started_at, &ready, &fatal) && strstr(ready.text, "removed from the cluster")) {
+			/* measured: it would sit in "activating" for ever */
+			log_warn("K3s says that this member was removed: stops it to join afresh");
+			return k3s_stop(&b->fs, f) < 0 ? -f->code : fault_set(f, EAGAIN, "%s", ready.text);
+		}
+	}
+	return fault_set(f, EAGAIN, "K3s starts: %s", ready.text);
+}

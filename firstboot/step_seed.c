@@ -1,0 +1,45 @@
+/* Finds the seed and keeps a copy: the medium may be gone, or scrubbed, at the next boot. */
+#include "firstboot/steps.h"
+#include "lib/log.h"
+
+#include <errno.h>
+
+/* What was wrong with the places that were not taken. Said once for each list: the step is looked at again and again while there is no seed. */
+static void tell(const struct diags *d)
+{
+	static char *told;
+	_str_ struct str all = { 0 };
+
+	strv_each(line, &d->lines)
+		str_addf(&all, "%s\n", line);
+	if (str_eq(told, str_text(&all)))
+		return;
+	free(told);
+	told = mem_strdup(str_text(&all));
+	strv_each(line, &d->lines)
+		log_warn("seed: %s", line);
+}
+
+/* The seed is read once in a process's life: everything after stands on one and the same. */
+int step_seed_check(struct boot *b, struct fault *f)
+{
+	if (!b->seed) {
+		_diags_ struct diags d = { 0 };
+		int r = seed_find(&b->fs, &b->seed, &d, f);
+
+		tell(&d);
+		if (r < 0)
+			return r;
+	}
+	if (!seed_is_imported(&b->fs, b->seed))
+		return step_needed(b, "the seed of %s (%s) is to be imported", boot_node(b)->name,
+				   b->seed->source);
+	return STEP_DONE;
+}
+
+int step_seed_apply(struct boot *b, struct fault *f)
+{
+	int r = seed_import(&b->fs, b->seed, f);
+
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,152 @@
+/* The person: reads what the nodes say and does what it names, if it is true. */
+#include "tests/sim/sim.h"
+
+static bool has_etcd(const struct world *w, int i)
+{
+	return w->m[i].on && w->m[i].mount == MOUNT_OK && w->m[i].disk.etcd.wal;
+}
+
+static int ready_node(struct world *w)
+{
+	int best = -1;
+
+	for (int i = 0; i < NODE_COUNT; i++)
+		if (w->m[i].runs && raft_ready(w, i) &&
+		    (best < 0 || w->m[i].disk.generation > w->m[best].disk.generation))
+			best = i;
+	return best;
+}
+
+/* The word after COMMAND in what I says, and the node that it is to be given on. */
+static bool named(const struct world *w, int i, const char *command, char ret[ID_LEN], int *where)
+{
+	const char *p = strstr(w->m[i].last.why, command), *on;
+	int n;
+
+	if (!p || !w->m[i].on)
+		return false;
+	p += strlen(command);
+	n = (int)strcspn(p, "` ");
+	snprintf(ret, ID_LEN, "%.*s", n < ID_LEN ? n : ID_LEN - 1, p);
+	*where = i;
+	on = strstr(p, "` on ");
+	for (int j = 0; on && j < NODE_COUNT; j++)
+		if (str_starts(on + 5, node_names[j]))
+			*where = j;
+	return n > 0;
+}
+
+void word_abandon(struct world *w, int i, const char *id)
+{
+	struct disk *d = &w->m[i].disk;
+
+	if (!can_write(w, i))
+		return;
+	stop_k3s(w, i);
+	w->m[i].phase = PHASE_IDLE;
+	note(w, "%s: `phoenix abandon %s`", node_names[i], id);
+	d->etcd = (struct etcd){ 0 };
+	d->reset = false;
+	snprintf(d->words.abandoned, ID_LEN, "%s", str_eq(id, "unrecorded") ? d->formed : id);
+	w->words++;
+}
+
+/* True only when no disk that exists could still form with it. */
+bool word_forget(struct world *w, int i, const char *formation)
+{
+	struct disk *d = &w->m[i].disk;
+	bool own = d->promise.node == i;
+
+	if (!can_write(w, i) || d->promise.node < 0 || !str_eq(d->promise.formation, formation) ||
+	    (own && (d->etcd.wal || w->m[i].phase >= PHASE_FORM_RECORD)))
+		return false;
+	for (int j = 0; j < NODE_COUNT; j++)
+		if (str_eq(w->m[j].disk.formation, formation) && !(own && j == i))
+			return false;
+	for (int s = 0; s < SNAPS; s++)
+		if (w->snaps[s].used && str_eq(w->snaps[s].disk.formation, formation))
+			return false;
+	note(w, "%s: `phoenix forget %s`", node_names[i], formation);
+	d->promise = (struct promise){ .node = -1 };
+	if (own)
+		d->formation[0] = 0;
+	w->m[i].phase = PHASE_IDLE;
+	w->words++;
+	return true;
+}
+
+static bool better(const struct etcd *a, const struct etcd *b)
+{
+	int ta = a->n ? a->log[a->n - 1].term : 0, tb = b->n ? b->log[b->n - 1].term : 0;
+
+	return ta != tb ? ta > tb : a->n > b->n;
+}
+
+/* The node whose data is worth keeping: of the newest generation, then of the longest log. */
+static int best_data(struct world *w)
+{
+	int best = ready_node(w);
+
+	for (int i = 0; i < NODE_COUNT && (best < 0 || !w->m[best].runs); i++) {
+		struct node_view v;
+
+		node_view(w, i, &v);
+		if (!has_etcd(w, i) || v.state != NODE_MEMBER)
+			continue;
+		if (best < 0 || w->m[i].disk.generation > w->m[best].disk.generation ||
+		    (w->m[i].disk.generation == w->m[best].disk.generation &&
+		     better(&w->m[i].disk.etcd, &w->m[best].disk.etcd)))
+			best = i;
+	}
+	return best;
+}
+
+static bool busy(const struct world *w)
+{
+	for (int i = 0; i < NODE_COUNT; i++)
+		if (w->m[i].on && w->m[i].phase >= PHASE_RETIRE)
+			return true;
+	return false;
+}
+
+/* Data that a newer or a living cluster has left behind; without any data, a marker. */
+static bool abandons(struct world *w)
+{
+	int ready = ready_node(w), best = best_data(w), where;
+	char id[ID_LEN];
+
+	for (int i = 0; i < NODE_COUNT; i++) {
+		if (!named(w, i, "phoenix abandon ", id, &where) || !can_write(w, where))
+			continue;
+		if (has_etcd(w, where) && (where == best || where == ready ||
+					   (ready >= 0 && raft_ready(w, where))))
+			continue;
+		if (!has_etcd(w, where) && best >= 0)
+			continue;
+		word_abandon(w, where, id);
+		return true;
+	}
+	return false;
+}
+
+void operator_acts(struct world *w)
+{
+	char id[ID_LEN];
+	int where, best;
+
+	if (busy(w))
+		return;
+	for (int i = 0; i < NODE_COUNT; i++)
+		if (named(w, i, "phoenix forget ", id, &where) && word_forget(w, where, id))
+			return;
+	if (ready_node(w) >= 0 && abandons(w))
+		return;
+	best = best_data(w);
+	for (int i = 0; best >= 0 && i < NODE_COUNT; i++)
+		if (named(w, i, "phoenix recover --keep ", id, &where)) {
+			w->words++;
+			recover_begin(w, best);
+			return;
+		}
+	abandons(w);
+}

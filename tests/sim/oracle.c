@@ -1,0 +1,137 @@
+/* What must never be, looked at after every step, and what must be in the end. */
+#include "tests/sim/sim.h"
+
+/* A set of running etcd processes (MASK, of machines) is a quorum if each of them is a voter by its own
+ * list and the set holds a majority of that list. */
+static bool is_quorum(const struct world *w, int mask)
+{
+	for (int i = 0; i < NODE_COUNT; i++) {
+		struct member_list l;
+		int n = 0;
+
+		if (!(mask >> i & 1))
+			continue;
+		if (!w->m[i].runs)
+			return false;
+		etcd_list(&w->m[i].disk.etcd, w->m[i].commit, &l);
+		if (!list_has(l.voters, l.n_voters, w->m[i].disk.etcd.id))
+			return false;
+		for (int j = 0; j < NODE_COUNT; j++)
+			n += (mask >> j & 1) && list_has(l.voters, l.n_voters, w->m[j].disk.etcd.id);
+		if (n <= l.n_voters / 2)
+			return false;
+	}
+	return mask;
+}
+
+/* Beyond any rule: two old disks that are a quorum by themselves, or one that carries an operator's
+ * true word about the nodes of its own time. Not in the end, when all see each other. */
+static bool excused(struct world *w, int mask)
+{
+	int old = 0, word = 0;
+
+	for (int i = 0; i < NODE_COUNT; i++) {
+		const struct disk *d = &w->m[i].disk;
+
+		if (!(mask >> i & 1) || !d->old)
+			continue;
+		old++;
+		for (int j = 0; j < NODE_COUNT; j++)
+			word |= d->words.missing[j];
+	}
+	if (old == 1 && word)
+		w->stats->splits_excused_words++;
+	return old >= 2 || (old == 1 && word);
+}
+
+void oracle_step(struct world *w)
+{
+	for (int a = 1; a < 8; a++)
+		for (int b = a + 1; b < 8; b++) {
+			if ((a & b) || !is_quorum(w, a) || !is_quorum(w, b))
+				continue;
+			if (excused(w, a) || excused(w, b))
+				w->stats->excused++;
+			else
+				broken(w, "split: two quorums, machines %d and %d (bits)", a, b);
+		}
+	if (w->panics && w->profile != PROFILE_OLD_DISKS && w->profile != PROFILE_RECOVER &&
+	    w->profile != PROFILE_ALL)
+		broken(w, "commit-lost: a committed entry was contradicted");
+}
+
+void oracle_form(struct world *w, int i)
+{
+	const struct disk *me = &w->m[i].disk;
+
+	if (me->etcd.wal)
+		broken(w, "data-lost: %s forms over etcd data", node_names[i]);
+	for (int j = 0; j < NODE_COUNT; j++) {
+		const struct disk *d = &w->m[j].disk;
+
+		if (w->m[j].destroyed || d->since > w->m[i].round)
+			continue;
+		if (j != i && d->etcd.wal)
+			broken(w, "form-beside: %s forms while %s has data", node_names[i],
+			       node_names[j]);
+		if (*d->formed && !d->etcd.wal && !str_eq(d->formed, d->words.abandoned) &&
+		    !str_eq(d->formed, me->words.abandoned))
+			broken(w, "form-empty: %s forms although %s belonged to %s", node_names[i],
+			       node_names[j], d->formed);
+	}
+}
+
+void oracle_join(struct world *w, int i, int leader)
+{
+	const struct machine *m = &w->m[i];
+
+	(void)leader;
+	if (!m->truly_ready[m->last.through])
+		broken(w, "join-unready: %s joins through %s, which was not ready", node_names[i],
+		       node_names[m->last.through]);
+	if (m->views[m->last.through].generation < m->disk.generation)
+		broken(w, "join-older: %s has seen generation %d and joins %d", node_names[i],
+		       m->disk.generation, m->views[m->last.through].generation);
+}
+
+void oracle_aside(struct world *w, int i)
+{
+	const struct machine *m = &w->m[i];
+	bool ready = false;
+
+	for (int j = 0; j < NODE_COUNT; j++)
+		ready |= m->truly_ready[j];
+	if (!ready)
+		broken(w, "aside-unready: %s moves its data aside, and nobody was ready", node_names[i]);
+	for (int j = 0; j < NODE_COUNT; j++) {
+		struct member_list l;
+
+		if (!raft_leads(w, j) || m->disk.retired || j == i)
+			continue;
+		etcd_list(&w->m[j].disk.etcd, w->m[j].commit, &l);
+		if (list_has(l.voters, l.n_voters, m->disk.etcd.id))
+			broken(w, "aside-voter: %s moves aside the data of a voter", node_names[i]);
+	}
+}
+
+bool converged(struct world *w)
+{
+	int leader = raft_leader(w, 0);
+	struct member_list l;
+
+	if (leader < 0)
+		return false;
+	for (int i = 0; i < NODE_COUNT; i++) {
+		const struct machine *m = &w->m[i];
+
+		if (!m->runs || raft_leader(w, i) != leader || !raft_ready(w, i) || m->disk.retired ||
+		    m->disk.promise.node >= 0 || m->disk.words.generation ||
+		    !str_eq(m->disk.formed, w->m[0].disk.cluster) ||
+		    m->disk.generation != w->m[0].disk.generation)
+			return false;
+		etcd_list(&m->disk.etcd, m->commit, &l);
+		if (l.n_voters != NODE_COUNT || l.n_learners)
+			return false;
+	}
+	return true;
+}
