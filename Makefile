@@ -29,6 +29,15 @@ ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -I. -DPHOENIX_VERSION='"$(VERSION)"' $(WAR
              $(shell $(PKGCONF) --cflags $(PACKAGES)) -MMD -MP $(CFLAGS)
 ALL_LIBS   = $(shell $(PKGCONF) --libs $(PACKAGES))
 
+# V=1 shows the commands
+ifeq ($(V),1)
+Q :=
+SAY := @true
+else
+Q := @
+SAY := @echo ' '
+endif
+
 FOLDERS  := lib cloud-init firstboot phoenix-job
 SOURCES  := phoenix.c $(foreach d,$(FOLDERS),$(wildcard $(d)/*.c))
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
@@ -43,34 +52,41 @@ help: ## lists the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
 $(BUILD)/phoenix: $(OBJECTS)
-	$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -o $@ $^ $(ALL_LIBS)
+	$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -o $@ $^ $(ALL_LIBS)
 
 $(BUILD)/%.o: %.c Makefile VERSION
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(SAY) CC $<
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # Everything but main, for the tests.
 $(BUILD)/libphoenix.a: $(MODULES)
-	rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcs $@ $^
 
 # Unit tests: one program a module, cmocka.
 $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/libphoenix.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(BUILD)/libphoenix.a $(ALL_LIBS) -lcmocka
+	$(SAY) TEST $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(BUILD)/libphoenix.a $(ALL_LIBS) -lcmocka
 
 # Fuzz targets: with libFuzzer in the fuzz variant; elsewhere a driver that replays the corpus.
 FUZZ_DRIVER ?= tests/fuzz/replay.c
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_DRIVER) $(BUILD)/libphoenix.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(FUZZ_DRIVER) $(BUILD)/libphoenix.a $(ALL_LIBS)
+	$(SAY) TEST $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(FUZZ_DRIVER) $(BUILD)/libphoenix.a $(ALL_LIBS)
+
+# What goes where: SOURCE:FOLDER:NAME. A folder without files of its kind installs none.
+INSTALL := $(foreach f,$(wildcard units/*.service),$(f):lib/systemd/system:$(notdir $(f))) \
+           $(foreach f,$(wildcard units/*.tmpfiles),$(f):lib/tmpfiles.d:$(basename $(notdir $(f))).conf) \
+           $(foreach f,$(wildcard units/*.sysusers),$(f):lib/sysusers.d:$(basename $(notdir $(f))).conf) \
+           $(foreach f,$(wildcard docs/man/*.1),$(f):share/man/man1:$(notdir $(f))) \
+           docs/completion/phoenix.bash:share/bash-completion/completions:phoenix
 
 install: all ## program, units, man pages, completion below $(DESTDIR)$(PREFIX)
 	install -D -m 755 $(BUILD)/phoenix $(DESTDIR)$(PREFIX)/bin/phoenix
-	set -e; for f in units/*.service; do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/lib/systemd/system/$${f##*/}; done
-	set -e; for f in units/*.tmpfiles; do n=$${f##*/}; install -D -m 644 $$f $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/$${n%.tmpfiles}.conf; done
-	set -e; for f in units/*.sysusers; do n=$${f##*/}; install -D -m 644 $$f $(DESTDIR)$(PREFIX)/lib/sysusers.d/$${n%.sysusers}.conf; done
-	set -e; for f in docs/man/*.1; do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/man/man1/$${f##*/}; done
-	install -D -m 644 docs/completion/phoenix.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/phoenix
+	@set -e; for i in $(INSTALL); do IFS=:; set -- $$i; install -D -m 644 $$1 $(DESTDIR)$(PREFIX)/$$2/$$3; done
 
 dist: ## a source archive of the committed tree
 	git archive --format=tar.gz --prefix=threephoenix-$(VERSION)/ -o build/threephoenix-$(VERSION).tar.gz HEAD

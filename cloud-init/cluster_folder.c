@@ -25,6 +25,14 @@ static void check_mode(const struct fs *fs, const char *shown, struct diags *d)
 		diag_add(d, shown, 0, 0, NULL, "others may read it (mode %04o); allowed: chmod 600", st.st_mode & 07777);
 }
 
+/* The fault names the file once more. */
+static void cannot_read(const char *shown, const struct fault *f, struct diags *d)
+{
+	const char *colon = strstr(f->text, ": ");
+
+	diag_add(d, shown, 0, 0, NULL, "%s", colon ? colon + 2 : f->text);
+}
+
 static void read_secrets(const struct fs *fs, const char *shown, enum secrets_scope scope, struct cluster_folder *c,
 			 struct diags *d)
 {
@@ -37,7 +45,7 @@ static void read_secrets(const struct fs *fs, const char *shown, enum secrets_sc
 	if (r == -ENOENT)
 		diag_add(d, shown, 0, 0, NULL, "is missing; phoenix init --secrets DIR makes it");
 	else if (r < 0)
-		diag_add(d, shown, 0, 0, NULL, "%s", f.text);
+		cannot_read(shown, &f, d);
 	else
 		secrets_parse(shown, text.p, text.len, c->config, scope, &c->secrets, d);
 	check_mode(fs, shown, d);
@@ -58,7 +66,7 @@ int cluster_folder_read(const char *dir, enum secrets_scope scope, struct cluste
 	if (r == -ENOENT)
 		diag_add(d, description, 0, 0, NULL, "is missing; phoenix init makes one");
 	else if (r < 0)
-		diag_add(d, description, 0, 0, NULL, "%s", why.text);
+		cannot_read(description, &why, d);
 	else
 		config_parse(description, c->description.p, c->description.len, &c->config, d);
 	read_secrets(&fs, secrets, scope, c, d);

@@ -16,7 +16,7 @@ static const char *const reads_words[] = { "standbys", "primary", NULL };
 
 static const struct schema_field node_fields[] = {
 	{ "name", SCHEMA_TEXT, NODE_AT(name), LABEL_TEXT, .check = value_label, .required = true },
-	{ "address", SCHEMA_TEXT, NODE_AT(address), "such as 192.0.2.11/24", .check = value_address,
+	{ "address", SCHEMA_TEXT, NODE_AT(address), "an address and the length of its network such as 192.0.2.11/24", .check = value_address,
 	  .required = true },
 	{ "mac", SCHEMA_TEXT, NODE_AT(mac), "six bytes such as 52:54:00:00:00:0a, in quotes", .check = value_mac,
 	  .required = true },
@@ -31,7 +31,7 @@ static const struct schema_field fields[] = {
 	{ "cluster.name", SCHEMA_TEXT, AT(name), LABEL_TEXT, .check = value_label, .required = true },
 	{ "cluster.nodes", SCHEMA_OTHER, .what = "a list of exactly three nodes", .required = true,
 	  .other = read_nodes },
-	{ "cluster.network.gateway", SCHEMA_TEXT, AT(gateway), "such as 192.0.2.1", .check = value_ipv4,
+	{ "cluster.network.gateway", SCHEMA_TEXT, AT(gateway), "an address such as 192.0.2.1", .check = value_ipv4,
 	  .required = true },
 	{ "cluster.network.dns", SCHEMA_LIST, AT(dns), "IPv4 addresses such as 192.0.2.1", .check = value_ipv4 },
 	{ "cluster.network.ntp", SCHEMA_LIST, AT(ntp), "addresses or host names", .check = value_server },
@@ -41,8 +41,8 @@ static const struct schema_field fields[] = {
 	  .check = value_ssh_key },
 	{ "cluster.admin.from", SCHEMA_LIST, AT(admin_from), "networks such as 198.51.100.0/24",
 	  .check = value_network },
-	{ "domain", SCHEMA_TEXT, AT(domain), "such as example.org", .check = value_domain, .required = true },
-	{ "acme.email", SCHEMA_TEXT, AT(acme_email), "such as ops@example.org", .check = value_email,
+	{ "domain", SCHEMA_TEXT, AT(domain), "a domain such as example.org", .check = value_domain, .required = true },
+	{ "acme.email", SCHEMA_TEXT, AT(acme_email), "an address such as ops@example.org", .check = value_email,
 	  .required = true },
 	{ "acme.server", SCHEMA_TEXT, AT(acme_server), "an https:// URL", acme_words, value_url,
 	  .otherwise = "production" },
@@ -53,15 +53,15 @@ static const struct schema_field fields[] = {
 	  .otherwise = "async" },
 	{ "database.size", SCHEMA_TEXT, AT(database_size), "a size such as 20Gi", .check = value_size,
 	  .otherwise = "20Gi" },
-	{ "services.gitea.host", SCHEMA_TEXT, AT(gitea_host), "such as git.example.org", .check = value_domain },
+	{ "services.gitea.host", SCHEMA_TEXT, AT(gitea_host), "a host name such as git.example.org", .check = value_domain },
 	{ "services.gitea.replicas", SCHEMA_NUMBER, AT(gitea_replicas), .min = 1, .max = 9, .otherwise = "3" },
 	{ "services.gitea.repositories", SCHEMA_TEXT, AT(gitea_repositories), "a size such as 50Gi",
 	  .check = value_size, .otherwise = "50Gi" },
 	{ "services.gitea.reads", SCHEMA_TEXT, AT(gitea_reads), .words = reads_words, .otherwise = "standbys" },
-	{ "backup.s3.endpoint", SCHEMA_TEXT, AT(s3_endpoint), "such as https://s3.example.org",
+	{ "backup.s3.endpoint", SCHEMA_TEXT, AT(s3_endpoint), "a URL such as https://s3.example.org",
 	  .check = value_endpoint },
 	{ "backup.s3.bucket", SCHEMA_TEXT, AT(s3_bucket), "3 to 63 of a-z, 0-9, '-' and '.'", .check = value_bucket },
-	{ "backup.s3.region", SCHEMA_TEXT, AT(s3_region), "such as eu-central-1", .check = value_word },
+	{ "backup.s3.region", SCHEMA_TEXT, AT(s3_region), "a region such as eu-central-1", .check = value_word },
 	{ "backup.s3.prefix", SCHEMA_TEXT, AT(s3_prefix), "letters, digits and '-_./', not beginning with '/'",
 	  .check = value_word },
 	{ "backup.keep", SCHEMA_TEXT, AT(backup_keep), "a duration such as 14d", .check = value_duration,
@@ -91,8 +91,8 @@ static void read_nodes(struct schema *s, const char *path, const struct yaml *y,
 	struct cluster_config *c = base;
 
 	if (y->kind != YAML_LIST || y->n != NODE_COUNT)
-		schema_wrong_at(s, y, path, "%zu nodes; allowed: a list of exactly three",
-				y->kind == YAML_LIST ? y->n : 0);
+		schema_wrong_at(s, y, path, "%zu node%s; allowed: a list of exactly three", y->kind == YAML_LIST ? y->n : 0,
+				y->kind == YAML_LIST && y->n == 1 ? "" : "s");
 	for (size_t i = 0; y->kind == YAML_LIST && i < y->n; i++) {
 		_free_ char *item = mem_printf("%s[%zu]", path, i);
 		struct node_config surplus = { 0 };

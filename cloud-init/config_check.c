@@ -49,9 +49,10 @@ static void in_network(struct schema *s, const struct node_config *first, const 
 	if (!text || !first->address || !address_parse(text, &a) || !address_parse(first->address, &b))
 		return;
 	rest = a & (0xffffffffu >> first->prefix);
-	if (network_of(a, first->prefix) != network_of(b, first->prefix))
-		schema_wrong(s, path, "%s is outside the nodes' network %s/%d; allowed: an address of it", text,
-			     first->address, first->prefix);
+	b = network_of(b, first->prefix);
+	if (network_of(a, first->prefix) != b)
+		schema_wrong(s, path, "%s is outside the network of the first node; allowed: an address of %u.%u.%u.%u/%d",
+			     text, b >> 24, b >> 16 & 255, b >> 8 & 255, b & 255, first->prefix);
 	else if (!rest || rest == 0xffffffffu >> first->prefix)
 		schema_wrong(s, path, "%s is the address of the network itself or of all its machines", text);
 }

@@ -195,10 +195,14 @@ const char *value_ssh_key(char *text)
 
 const char *value_cron(char *text)
 {
-	static _Thread_local struct fault f; /* the text outlives the call until the next one */
+	static _Thread_local char why[300]; /* outlives the call, until the next one */
+	struct fault f = { 0 };
 	struct cron c;
 
-	return cron_parse(text, &c, &f) < 0 ? f.text : NULL;
+	if (cron_parse(text, &c, &f) == 0)
+		return NULL;
+	snprintf(why, sizeof why, "not a schedule (%.280s)", f.text);
+	return why;
 }
 
 const char *value_duration(char *text)

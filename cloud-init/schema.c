@@ -93,7 +93,7 @@ static char *allowed(const struct schema_field *fd)
 		       fd->type == SCHEMA_FLAG	 ? mem_strdup("true or false") :
 						   mem_strdup(fd->what);
 	for (size_t i = 0; fd->words[i]; i++)
-		str_addf(&s, "%s%s", !i ? "" : fd->words[i + 1] ? ", " : " or ", fd->words[i]);
+		str_addf(&s, "%s%s", !i ? "" : fd->words[i + 1] || fd->what ? ", " : " or ", fd->words[i]);
 	if (fd->what)
 		str_addf(&s, " or %s", fd->what);
 	return str_take(&s);
@@ -122,9 +122,9 @@ static const char *objection(const struct schema_field *fd, char *text)
 		return str_eq(text, "true") || str_eq(text, "false") ? NULL : "neither true nor false";
 	if (is_word(fd, text))
 		return NULL;
-	if (fd->check)
-		return fd->check(text);
-	return fd->words ? "none of the allowed words" : NULL;
+	if (fd->words)
+		return fd->check && !fd->check(text) ? NULL : "none of these";
+	return fd->check ? fd->check(text) : NULL;
 }
 
 /* Checks one scalar and gives it out in its normal form; NULL when it is wrong, which is then reported. */
@@ -245,16 +245,27 @@ static void keys_of(const struct schema_field *fields, const char *prefix, struc
 	}
 }
 
+/* What PREFIX stands for was reported: that it is missing is not another mistake. */
+static void mark_seen(const struct schema_field *fields, const char *prefix, bool *seen)
+{
+	for (size_t i = 0; fields[i].path; i++)
+		if (str_eq(fields[i].path, prefix) || below(fields[i].path, prefix))
+			seen[i] = true;
+}
+
 static void unknown_key(struct schema *s, const struct schema_field *fields, const char *group, const char *path,
-			const struct yaml *key)
+			const struct yaml *key, bool *seen)
 {
 	_strv_ struct strv keys = { 0 };
-	_free_ char *list = NULL;
+	_free_ char *list = NULL, *meant = NULL;
 	const char *near;
 
 	keys_of(fields, group, &keys);
 	near = diag_nearest(key->text, (const char *const *)keys.v, keys.n);
 	list = strv_sentence(&keys);
+	meant = near ? full(group, near) : NULL;
+	if (meant)
+		mark_seen(fields, meant, seen);
 	if (near)
 		schema_wrong_at(s, key, path, "no such key; did you mean '%s'? Allowed: %s", near, list);
 	else
@@ -284,11 +295,13 @@ static void read_map(struct schema *s, const struct schema_field *fields, const 
 		keys_of(fields, path, &keys);
 		list = strv_sentence(&keys);
 		if (!keys.n)
-			unknown_key(s, fields, group, shown, map->keys[i]);
+			unknown_key(s, fields, group, shown, map->keys[i], seen);
 		else if (value->kind == YAML_MAP)
 			read_map(s, fields, prefix, path, value, base, seen);
-		else if (!schema_is_null(value))
+		else if (!schema_is_null(value)) {
+			mark_seen(fields, path, seen);
 			schema_wrong_at(s, value, shown, "must be a map with the keys %s", list);
+		}
 	}
 }
 

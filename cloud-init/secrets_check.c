@@ -21,41 +21,47 @@ static void wrong(const struct checking *x, const char *path, const char *what)
 	schema_wrong(x->sc, full, "%s", what);
 }
 
-/* CERT is what it should be: leads to ROOT (NULL: itself), valid, its key the one beside it (KEY may be NULL). */
+/* CERT is what it should be: leads to ROOT, valid, its key the one beside it (KEY may be NULL). True: it is, and NAME is whose. */
 static bool check_pair(const struct checking *x, const char *path, const char *cert, const char *key,
-		       const char *root, bool is_ca, struct cert_info *info)
+		       const char *root, bool is_ca, char name[128])
 {
 	_free_ char *cert_path = mem_printf("%s.certificate", path), *key_path = mem_printf("%s.key", path);
-	struct fault f = { 0 };
+	struct cert_findings found;
 
 	if (!cert)
 		return false;
-	if (crypto_cert_info(cert, info, &f) < 0) {
-		wrong(x, cert_path, f.text);
+	crypto_pair_check(cert, key, root, x->now, &found);
+	if (found.cert.code) {
+		wrong(x, cert_path, found.cert.text);
 		return false;
 	}
-	if (info->is_ca != is_ca)
-		wrong(x, cert_path, is_ca ? "is not the certificate of a CA" : "is the certificate of a CA");
-	if (key && crypto_key_matches(cert, key, &f) < 0)
-		wrong(x, key_path, str_starts(f.text, "the key does not") ?
+	if (found.key.code)
+		wrong(x, key_path, str_starts(found.key.text, "the key does not") ?
 					   "does not belong to the certificate beside it" :
-					   f.text);
-	/* a blank machine's clock may be years behind; that is no mistake in the seed */
-	if (root &&
-	    crypto_cert_verify(cert, root, x->now > info->not_before ? x->now : info->not_before, &f) < 0) {
-		_free_ char *text = mem_printf("does not lead to its root: %s", f.text);
+					   found.key.text);
+	snprintf(name, 128, "%s", found.info.common_name);
+	if (found.info.is_ca != is_ca) {
+		wrong(x, cert_path, is_ca ? "is not the certificate of a CA" : "is the certificate of a CA");
+	} else if (found.chain.code) {
+		_free_ char *text = mem_printf("does not lead to its root: %s", found.chain.text);
 
-		wrong(x, cert_path, info->not_after < x->now ? "has expired" : text);
+		wrong(x, cert_path, found.info.not_after < x->now ? "has expired" : text);
+	} else {
+		return !found.key.code;
 	}
-	return true;
+	return false;
 }
 
 static void check_exchange(const struct checking *x, const struct secrets *s, const struct cluster_config *c,
 			   enum secrets_scope scope, int self)
 {
-	struct cert_info info;
+	char owner[128];
+	/* below a broken CA everything is broken: that is one mistake */
+	const char *root =
+		check_pair(x, "exchange.ca", s->exchange_ca, s->exchange_ca_key, s->exchange_ca, true, owner) ?
+			s->exchange_ca :
+			NULL;
 
-	check_pair(x, "exchange.ca", s->exchange_ca, s->exchange_ca_key, s->exchange_ca, true, &info);
 	if (scope != SECRETS_NODE && !s->exchange_ca_key)
 		wrong(x, "exchange.ca.key", "is missing; it signs the nodes' certificates");
 	if (scope == SECRETS_NODE && s->exchange_ca_key)
@@ -72,10 +78,10 @@ static void check_exchange(const struct checking *x, const struct secrets *s, co
 		}
 		if (!s->nodes[i].cert && !s->nodes[i].key && scope != SECRETS_PARTIAL)
 			wrong(x, path, "is missing; " REMEDY);
-		if (!check_pair(x, path, s->nodes[i].cert, s->nodes[i].key, s->exchange_ca, false, &info))
+		if (!check_pair(x, path, s->nodes[i].cert, s->nodes[i].key, root, false, owner))
 			continue;
-		if (!str_eq(info.common_name, name)) {
-			_free_ char *text = mem_printf("is the certificate of '%s'", info.common_name);
+		if (!str_eq(owner, name)) {
+			_free_ char *text = mem_printf("is the certificate of '%s'", owner);
 
 			wrong(x, cert, text);
 		}
@@ -85,24 +91,26 @@ static void check_exchange(const struct checking *x, const struct secrets *s, co
 static void check_k3s(const struct checking *x, struct secrets *s, enum secrets_scope scope)
 {
 	_secret_ struct str token = { 0 };
-	struct cert_info info;
+	char owner[128];
+	bool fine = check_pair(x, "k3s.root", s->root_ca, s->root_ca_key, s->root_ca, true, owner), server = false;
 	struct fault f = { 0 };
 
-	check_pair(x, "k3s.root", s->root_ca, s->root_ca_key, s->root_ca, true, &info);
 	if (scope != SECRETS_NODE && !s->root_ca_key)
 		wrong(x, "k3s.root.key", "is missing; it renews K3s's CAs");
 	if (scope == SECRETS_NODE && s->root_ca_key)
 		wrong(x, "k3s.root.key", "has no business in a seed");
 	for (size_t i = 0; i < K3S_CA_COUNT; i++) {
 		_free_ char *path = mem_printf("k3s.%s", k3s_cas[i].key);
+		const char *cert = *secrets_member(s, k3s_cas[i].cert);
+		bool good = check_pair(x, path, cert, *secrets_member(s, k3s_cas[i].cert_key), fine ? s->root_ca : NULL,
+				       true, owner);
 
-		check_pair(x, path, *secrets_member(s, k3s_cas[i].cert), *secrets_member(s, k3s_cas[i].cert_key),
-			   s->root_ca, true, &info);
+		server = server || (good && cert == s->server_ca);
 	}
 	/* PKCS#8 here kills the API servers of the whole cluster, and only after it formed */
 	if (s->service_key && !crypto_key_is_sec1(s->service_key))
 		wrong(x, "k3s.service_key", "is not an EC key in the form 'BEGIN EC PRIVATE KEY', the only one that K3s reads");
-	if (!s->token || !s->server_ca)
+	if (!s->token || !server)
 		return;
 	if (crypto_k3s_token(s->server_ca, s->token_password, &token, &f) < 0)
 		wrong(x, "k3s.server_ca.certificate", f.text);

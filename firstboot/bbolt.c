@@ -12,7 +12,7 @@
 #define VERSION 2
 #define PAGE_HEADER 16 /* id 8, flags 2, count 2, overflow 4 */
 #define META_END (PAGE_HEADER + 64)
-#define META_SUMMED 56 /* of its 64 bytes; the rest is the checksum */
+#define META_SUMMED 56	 /* of its 64 bytes; the rest is the checksum */
 #define BUCKET_HEADER 16 /* root page 8, sequence 8 */
 #define ELEMENT 16	 /* of a branch or leaf page */
 enum { PAGE_BRANCH = 1, PAGE_LEAF = 2 };
@@ -230,7 +230,7 @@ static int walk(struct bbolt *b, uint64_t id, int depth, leaf_fn *fn, void *user
 	size_t len = 0, count;
 	int r = read_page(b, id, &page, &len, f);
 
-	if (r < 0)
+	if (r < 0 || !page)
 		return r;
 	if (get16(page + 8) == PAGE_LEAF)
 		return page_leaves(page, len, fn, user, f);
@@ -250,7 +250,7 @@ static int walk(struct bbolt *b, uint64_t id, int depth, leaf_fn *fn, void *user
 struct lookup {
 	const char *name;
 	bool found;
-	uint64_t root;	   /* 0: the bucket's only page is inline */
+	uint64_t root; /* 0: the bucket's only page is inline */
 	struct str inline_page;
 };
 

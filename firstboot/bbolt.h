@@ -12,8 +12,8 @@ struct bbolt {
 	int fd; /* borrowed */
 	uint64_t size;
 	uint32_t page_size;
-	uint64_t root;	    /* root page of the root bucket */
-	uint64_t high;	    /* pages from here on don't exist */
+	uint64_t root;	     /* root page of the root bucket */
+	uint64_t high;	     /* pages from here on don't exist */
 	unsigned pages_left; /* how many pages may still be read: ends cycles */
 };
 

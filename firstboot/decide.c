@@ -34,6 +34,7 @@ const char *rule_name(enum rule r)
 		[RULE_NO_DATA_ELSEWHERE] = "no-data-elsewhere",
 		[RULE_LONE_VOTER_ASKS] = "lone-voter-asks",
 		[RULE_GENERATION] = "generation",
+		[RULE_OTHER_CLUSTER] = "other-cluster",
 		[RULE_RETIRED_STAYS] = "retired-stays",
 		[RULE_MARKER] = "marker",
 		[RULE_JOIN_NEEDS_READY] = "join-needs-ready",
@@ -82,15 +83,10 @@ bool view_is_lone(const struct node_view *v)
 	return v->state == NODE_MEMBER && v->n_voters == 1 && v->voters[0].id == v->self;
 }
 
-static bool names_member(const struct node_view *v, uint64_t id)
+/* Retired data is older than the generation in whose favour it was retired: what joined since is not. */
+static bool in_retirement(const struct node_view *v)
 {
-	for (int i = 0; i < v->n_voters; i++)
-		if (v->voters[i].id == id)
-			return true;
-	for (int i = 0; i < v->n_learners; i++)
-		if (v->learners[i].id == id)
-			return true;
-	return false;
+	return v->retired > v->generation;
 }
 
 /* A ready peer that this node may join or compare with: not of an older generation than this disk saw
@@ -100,7 +96,7 @@ static bool may_follow(const struct scene *s, int i)
 	const struct node_view *v = &s->views[i];
 	int seen = s->me->retired > s->me->generation ? s->me->retired : s->me->generation;
 
-	if (i == s->self || !v->answered || v->state != NODE_MEMBER || v->retired)
+	if (i == s->self || !v->answered || v->state != NODE_MEMBER || in_retirement(v))
 		return false;
 	if (RULE(RULE_JOIN_NEEDS_READY) && !v->api_ready)
 		return false;
@@ -115,33 +111,77 @@ static int first_to_follow(const struct scene *s)
 	return -1;
 }
 
-/* Somebody recovered or formed by force since this data was written: it must not act again. */
+static bool lists_node(const struct node_view *v, int node)
+{
+	for (int i = 0; i < v->n_voters; i++)
+		if (v->voters[i].node == node)
+			return true;
+	for (int i = 0; i < v->n_learners; i++)
+		if (v->learners[i].node == node)
+			return true;
+	return false;
+}
+
+/* The word that I is destroyed was about the disk of that time: a machine that answers, or has joined by
+ * our own data, is another one. */
+static bool is_missing(const struct scene *s, int i)
+{
+	return s->words->missing[i] && !s->views[i].answered && !lists_node(s->me, i);
+}
+
+/* What `abandon` is to be given: a disk may hold data without a record of the cluster it is of. */
+static const char *incarnation(const struct node_view *v)
+{
+	if (*v->cluster)
+		return v->cluster;
+	return *v->marker ? v->marker : "unrecorded";
+}
+
+/* Somebody recovered or formed by force since this data was written, or a living cluster is not the one
+ * of this data: it must not act again. A blank peer's generation counts only if it belonged to that
+ * cluster (marker): one that merely tries to form has recorded the generation of its try. */
 static bool superseded(struct scene *s)
 {
+	const struct node_view *me = s->me;
+
 	for (int i = 0; i < NODE_COUNT; i++) {
 		const struct node_view *v = &s->views[i];
+		bool newer = me->generation && v->generation > me->generation &&
+			     (has_data(v) || *v->marker) && RULE(RULE_GENERATION);
+		bool other = v->state == NODE_MEMBER && v->api_ready && *v->cluster && *me->cluster &&
+			     !str_eq(v->cluster, me->cluster) && v->generation >= me->generation &&
+			     RULE(RULE_OTHER_CLUSTER);
 
-		if (i == s->self || !v->answered || v->generation <= s->me->generation)
+		if (i == s->self || !v->answered || !(newer || other))
 			continue;
 		say(s, ACT_STOP,
-		    "%s belongs to generation %d of the cluster, this disk to %d: the others went on without it; "
-		    "keep its data, then `phoenix abandon %s` here lets it join afresh",
-		    s->names[i], v->generation, s->me->generation, s->me->cluster);
+		    "%s belongs to generation %d of cluster %s, this disk to %d of %s: the others went on "
+		    "without it. `phoenix abandon %s` on %s keeps its data aside and lets it join",
+		    s->names[i], v->generation, incarnation(v), me->generation, incarnation(me),
+		    incarnation(me), s->names[s->self]);
 		s->out->even_running = true;
 		return true;
 	}
 	return false;
 }
 
-/* May the lone voter trust that I is in no newer cluster? An old first disk or a snapshot coming back believes
- * that it is a whole cluster by itself. */
+static void say_old_disk(struct scene *s, const char *what, const char *who)
+{
+	say(s, ACT_STOP,
+	    "by its own data this node is the only voter, but %s %s: this looks like an old disk or "
+	    "snapshot. `phoenix abandon %s` on %s keeps its data aside and joins afresh; if this data is "
+	    "the one to keep: `phoenix recover --keep %s`",
+	    who, what, incarnation(s->me), s->names[s->self], s->names[s->self]);
+}
+
+/* May the lone voter trust that I is in no newer cluster? An old first disk or a snapshot coming back
+ * believes that it is a whole cluster by itself. */
 static bool lone_clears(struct scene *s, int i)
 {
 	const struct node_view *v = &s->views[i];
-	bool missing = s->words->missing[i];
 
 	if (!v->answered || v->state == NODE_UNKNOWN) {
-		if (missing && !v->answered)
+		if (is_missing(s, i))
 			return true;
 		say(s, ACT_WAIT,
 		    "by its own data this node is the only voter; before it starts %s must answer that it "
@@ -150,45 +190,63 @@ static bool lone_clears(struct scene *s, int i)
 		    s->names[i], v->answered ? "it cannot read its own disk" : "no answer", s->names[i]);
 		return false;
 	}
-	if (has_data(v) && v->retired && v->retired >= s->me->generation && v->retired_for == s->self)
+	if (has_data(v) && in_retirement(v) && v->retired >= s->me->generation &&
+	    v->retired_for == s->self)
 		return true;
-	if (v->state == NODE_JOINING && !v->removed && v->n_voters == 1 && v->voters[0].id == s->me->self)
+	if (v->state == NODE_JOINING && !v->removed && v->n_voters == 1 &&
+	    v->voters[0].id == s->me->self)
 		return true;
 	if (has_data(v)) {
-		say(s, ACT_STOP,
-		    "by its own data this node is the only voter, but %s has cluster data too: this looks like an "
-		    "old disk or snapshot. `phoenix abandon %s` keeps its data aside and joins afresh",
-		    s->names[i], s->me->cluster);
+		say_old_disk(s, "has cluster data too", s->names[i]);
 		return false;
 	}
 	if (v->promise.node >= 0 && v->promise.node != s->self) {
 		say(s, ACT_STOP,
-		    "by its own data this node is the only voter, but %s is promised to %s, which may have formed a "
-		    "newer cluster. `phoenix abandon %s` keeps its data aside and joins afresh",
-		    s->names[i], s->names[v->promise.node], s->me->cluster);
+		    "by its own data this node is the only voter, but %s is promised to %s, which may have "
+		    "formed a newer cluster. If it never did: `phoenix forget %s` on %s; else `phoenix "
+		    "abandon %s` on %s keeps the data here aside and joins afresh",
+		    s->names[i], s->names[v->promise.node], v->promise.formation, s->names[i],
+		    incarnation(s->me), s->names[s->self]);
 		return false;
 	}
 	return true;
 }
 
+static void decide_retired(struct scene *s, int peer)
+{
+	const char *kept = s->names[s->me->retired_for];
+
+	s->out->even_running = true;
+	if (peer >= 0)
+		say(s, ACT_MOVE_ASIDE, "retired for generation %d, and %s is ready: the old data is kept aside",
+		    s->me->retired, s->names[peer]);
+	else
+		say(s, ACT_STOP,
+		    "retired for generation %d in favour of %s: waits until that generation is ready to be "
+		    "joined. If the recovery was interrupted: `phoenix recover --keep %s` again, or --keep "
+		    "another node if its data is lost",
+		    s->me->retired, kept, kept);
+}
+
 static void decide_with_data(struct scene *s)
 {
+	const char *me = s->names[s->self];
 	int peer = first_to_follow(s);
 
-	if (s->me->retired && RULE(RULE_RETIRED_STAYS)) {
-		if (peer >= 0)
-			say(s, ACT_MOVE_ASIDE, "retired for generation %d, and %s is ready: the old data is kept aside",
-			    s->me->retired, s->names[peer]);
-		else
-			say(s, ACT_STOP, "retired for generation %d: waits until %s is ready to be joined",
-			    s->me->retired, s->names[s->me->retired_for]);
+	if (*s->me->cluster && str_eq(s->me->cluster, s->words->abandoned)) {
+		say(s, ACT_MOVE_ASIDE, "its incarnation %s was abandoned: the old data is kept aside",
+		    s->me->cluster);
 		s->out->even_running = true;
 		return;
 	}
-	if (RULE(RULE_GENERATION) && superseded(s))
+	if (in_retirement(s->me) && RULE(RULE_RETIRED_STAYS)) {
+		decide_retired(s, peer);
 		return;
-	if (s->me->removed || (s->me->state == NODE_JOINING && peer >= 0 &&
-			       !names_member(&s->views[peer], s->me->self))) {
+	}
+	if (superseded(s))
+		return;
+	/* Never because a peer's list lacks this node: that answer can be older than our joining. */
+	if (s->me->removed) {
 		if (peer >= 0)
 			say(s, ACT_MOVE_ASIDE, "removed from the cluster of %s: the old data is kept aside",
 			    s->names[peer]);
@@ -200,7 +258,16 @@ static void decide_with_data(struct scene *s)
 		for (int i = 0; i < NODE_COUNT; i++)
 			if (i != s->self && !lone_clears(s, i))
 				return;
-	say(s, ACT_START, "%s of the cluster by its own data", s->me->state == NODE_MEMBER ? "member" : "learner");
+	if (s->me->state == NODE_MEMBER)
+		say(s, ACT_START,
+		    "member by its own data, which names %d voter%s: more than half must be up. If those are "
+		    "lost for good: `phoenix recover --keep %s`",
+		    s->me->n_voters, s->me->n_voters == 1 ? "" : "s", me);
+	else
+		say(s, ACT_START,
+		    "learner by its own data: starts and catches up. If no member knows it any more: `phoenix "
+		    "abandon %s` on %s keeps the data aside and joins afresh",
+		    incarnation(s->me), me);
 }
 
 /* Every other node must be known to have nothing before anything may form. */
@@ -212,21 +279,18 @@ static bool others_are_blank(struct scene *s)
 		if (i == s->self)
 			continue;
 		if (v->answered && has_data(v) && RULE(RULE_NO_DATA_ELSEWHERE)) {
-			if (s->words->missing[i])
-				say(s, ACT_STOP, "%s was declared missing but answers, with data: `phoenix forget` the word",
-				    s->names[i]);
-			else
-				say(s, ACT_WAIT,
-				    "%s has cluster data but its API is not ready; waits to join it. If that cluster is lost "
-				    "for good: `phoenix abandon %s` there",
-				    s->names[i], v->cluster);
+			say(s, ACT_WAIT,
+			    "%s has cluster data but its API is not ready: waits to join it. If most of that "
+			    "cluster's voters are lost: `phoenix recover --keep %s`; if all of its data is to be "
+			    "given up: `phoenix abandon %s` on %s",
+			    s->names[i], s->names[i], incarnation(v), s->names[i]);
 			return false;
 		}
 		if (v->answered && v->state == NODE_UNKNOWN) {
 			say(s, ACT_WAIT, "%s cannot read its own data disk", s->names[i]);
 			return false;
 		}
-		if (!v->answered && !s->words->missing[i] && RULE(RULE_BLANK_IS_POSITIVE)) {
+		if (!v->answered && !is_missing(s, i) && RULE(RULE_BLANK_IS_POSITIVE)) {
 			say(s, ACT_WAIT,
 			    "waits for %s: no answer. Forming needs every node's word; if it is destroyed: "
 			    "`phoenix form --with-missing %s`",
@@ -235,6 +299,24 @@ static bool others_are_blank(struct scene *s)
 		}
 	}
 	return true;
+}
+
+/* A disk that belonged to a cluster whose data is gone: its own, or one that would refuse its promise. */
+static bool markers_forbid(struct scene *s)
+{
+	for (int i = 0; i < NODE_COUNT; i++) {
+		const struct node_view *v = &s->views[i];
+
+		if (!v->answered || !*v->marker || str_eq(v->marker, s->words->abandoned) ||
+		    !RULE(RULE_MARKER))
+			continue;
+		say(s, ACT_STOP,
+		    "the disk of %s belonged to incarnation %s, whose data is not there: a new cluster would "
+		    "be empty. Restore it, or give it up: `phoenix abandon %s` on %s",
+		    s->names[i], v->marker, v->marker, s->names[i]);
+		return true;
+	}
+	return false;
 }
 
 static bool promised_to(const struct promise *p, int node, const char *formation)
@@ -249,12 +331,12 @@ static void gather_promises(struct scene *s)
 	for (int i = 0; i < NODE_COUNT; i++) {
 		const struct promise *p = &s->views[i].promise;
 
-		if (s->words->missing[i] && i != s->self)
-			continue;
 		if (!s->views[i].answered || promised_to(p, s->self, s->formation))
 			continue;
 		if (p->node >= 0 && p->node != s->self && RULE(RULE_PROMISE_HOLDS)) {
-			other = i;
+			/* Who tries to form has to give that up first, then those who help it. */
+			if (other < 0 || p->node == i)
+				other = i;
 			continue;
 		}
 		s->out->ask[i] = true;
@@ -263,8 +345,10 @@ static void gather_promises(struct scene *s)
 	if (other >= 0 && (other != s->self || RULE(RULE_OWN_PROMISE))) {
 		const struct promise *p = &s->views[other].promise;
 
-		say(s, ACT_STOP, "%s has promised %s and nobody else; if that node never formed: `phoenix forget %s` there",
-		    s->names[other], s->names[p->node], p->formation);
+		say(s, ACT_STOP,
+		    "%s has promised %s and nobody else; if that node never formed or its disk is gone: "
+		    "`phoenix forget %s` on %s",
+		    s->names[other], s->names[p->node], p->formation, s->names[other]);
 		return;
 	}
 	if (lacking && RULE(RULE_ALL_PROMISE)) {
@@ -291,15 +375,9 @@ static void decide_blank(struct scene *s)
 		say(s, ACT_JOIN, "joins the cluster through %s", s->names[peer]);
 		return;
 	}
-	if (!others_are_blank(s))
+	if (!others_are_blank(s) || markers_forbid(s))
 		return;
-	if (*s->me->marker && !str_eq(s->me->marker, s->words->abandoned) && RULE(RULE_MARKER)) {
-		say(s, ACT_STOP,
-		    "this disk belonged to incarnation %s, whose data is not here: a new cluster would be empty. "
-		    "Restore it, or give it up: `phoenix abandon %s`",
-		    s->me->marker, s->me->marker);
-		return;
-	}
+	/* Also when a blank machine has come in its place: the word was to form without it. */
 	while (first < NODE_COUNT - 1 && first != s->self && s->words->missing[first])
 		first++;
 	if (s->self != first && RULE(RULE_FIRST_FORMS)) {
@@ -346,8 +424,7 @@ int decide_promise(const struct node_view *local, int from, const struct promise
 		snprintf(why, WHY_LEN, "promised to another node (formation %s)", p->formation);
 		return 0;
 	}
-	if (*local->marker && !str_eq(local->marker, asked->cluster) && !str_eq(local->marker, abandons) &&
-	    RULE(RULE_MARKER)) {
+	if (*local->marker && !str_eq(local->marker, abandons) && RULE(RULE_MARKER)) {
 		snprintf(why, WHY_LEN, "this disk belonged to incarnation %s; `phoenix abandon %s` gives it up",
 			 local->marker, local->marker);
 		return 0;
@@ -369,16 +446,25 @@ int decide_recover(int self, const struct node_view views[NODE_COUNT], const str
 		snprintf(why, WHY_LEN, "%s is not a voter by its own data: nothing to keep", names[self]);
 		return 0;
 	}
+	if (views[self].retired >= generation) {
+		snprintf(why, WHY_LEN, "%s itself was retired for generation %d: start again with a higher one",
+			 names[self], views[self].retired);
+		return 0;
+	}
 	for (int i = 0; i < NODE_COUNT; i++) {
 		const struct node_view *v = &views[i];
 		bool retired = v->answered && v->retired >= generation && v->retired_for == self;
-		bool blank = v->answered && v->state == NODE_BLANK;
+		/* One that promised could help another to form beside us: being asked to retire ends that. */
+		bool blank = v->answered && v->state == NODE_BLANK &&
+			     (v->promise.node < 0 || v->promise.node == self);
 
 		if (i == self || retired || blank || (words->missing[i] && !v->answered))
 			continue;
 		if (RULE(RULE_RECOVER_ASKS))
 			len += (size_t)snprintf(why + len, WHY_LEN - len, "%s%s %s", len ? "; " : "", names[i],
-						v->answered ? "is not retired" : "does not answer and is not declared destroyed");
+						!v->answered ? "does not answer and is not declared destroyed" :
+						v->state == NODE_BLANK ? "has promised to help another to form" :
+									 "is not retired");
 		if (len >= WHY_LEN)
 			break;
 	}

@@ -88,6 +88,7 @@ enum rule {
 	RULE_NO_DATA_ELSEWHERE,	 /* nothing forms while a peer has data */
 	RULE_LONE_VOTER_ASKS,	 /* a lone voter starts only if no other node can be part of a newer cluster */
 	RULE_GENERATION,	 /* a node with data stops when it sees a higher generation */
+	RULE_OTHER_CLUSTER,	 /* a node with data stops when it sees another cluster that is ready */
 	RULE_RETIRED_STAYS,	 /* retired data is never started */
 	RULE_MARKER,		 /* another incarnation's marker forbids forming */
 	RULE_JOIN_NEEDS_READY,	 /* join only through an API that is ready */

@@ -110,7 +110,9 @@ static int run(struct engine *e, size_t i, struct fault *f)
 		set(e, i, STATE_NEEDED, b->why);
 		return STEP_NEEDED;
 	}
-	set(e, i, STATE_WORKING, b->why);
+	/* a step that is tried again keeps saying what it waits for until that changes */
+	if (e->results[i].state != STATE_WAITING && e->results[i].state != STATE_FAILED)
+		set(e, i, STATE_WORKING, b->why);
 	e->results[i].tries++;
 	fault_clear(f);
 	r = s->apply(b, f);

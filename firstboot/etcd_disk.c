@@ -54,7 +54,9 @@ static bool read_snap(const struct str *file, struct wal_snapshot *ret)
 	struct wire_bytes data = { 0 }, metadata = { 0 };
 	const struct wire_field outer[] = { { 1, .value = &crc }, { 2, .bytes = &data }, { 0 } };
 	const struct wire_field inner[] = { { 2, .bytes = &metadata }, { 0 } };
-	const struct wire_field meta[] = { { 2, .value = &ret->index }, { 3, .value = &ret->term }, { 0 } };
+	const struct wire_field meta[] = { { 2, .value = &ret->index },
+					   { 3, .value = &ret->term },
+					   { 0 } };
 
 	*ret = (struct wal_snapshot){ 0 };
 	return wire_read(file->p, file->len, outer) && data.n &&
@@ -115,8 +117,9 @@ static int check_fit(const struct etcd_roll *roll, const struct etcd_wal *wal, s
 			end = wal->snapshots[i].index;
 	if (roll->index > end || wal->commit > end)
 		return fault_set(f, EBADMSG,
-				 "the log ends at entry %" PRIu64 ", but the database is at %" PRIu64
-				 " and %" PRIu64 " are committed",
+				 "the log ends at entry %" PRIu64
+				 ", but the database is at %" PRIu64 " and %" PRIu64
+				 " are committed",
 				 end, roll->index, wal->commit);
 	if (wal->last > roll->index && wal->first > roll->index + 1)
 		return fault_set(f, EBADMSG,

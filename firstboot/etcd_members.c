@@ -187,7 +187,7 @@ static bool urls_taken(const struct etcd_roll *r, const char *urls, uint64_t id)
 static int apply_add(struct etcd_roll *r, const struct wal_change *c, struct fault *f)
 {
 	struct etcd_roll_member m, *old = roll_find(r, c->id);
-	bool promote;
+	bool promote = false;
 	int learners = 0, e = read_member(c->detail, c->len, c->id, &m, &promote, f);
 
 	if (e < 0)
@@ -283,7 +283,7 @@ static int on_member(void *user, const uint8_t *key, size_t key_len, const uint8
 		     size_t value_len, struct fault *f)
 {
 	struct etcd_roll_member m;
-	uint64_t id;
+	uint64_t id = 0;
 	int e = read_id(key, key_len, &id, f);
 
 	if (e >= 0)
@@ -294,7 +294,7 @@ static int on_member(void *user, const uint8_t *key, size_t key_len, const uint8
 static int on_removed(void *user, const uint8_t *key, size_t key_len, const uint8_t *value,
 		      size_t value_len, struct fault *f)
 {
-	uint64_t id;
+	uint64_t id = 0;
 	int e = read_id(key, key_len, &id, f);
 
 	(void)value;

@@ -47,8 +47,8 @@ static int keep_change(struct etcd_wal *w, const struct wal_change *c, struct wi
 				 c->index);
 	w->changes = mem_resize(w->changes, (w->n_changes + 1) * sizeof(*c));
 	w->changes[w->n_changes] = *c;
-	w->changes[w->n_changes].detail = mem_strndup(detail.n ? (const char *)detail.p : "",
-						      detail.n);
+	w->changes[w->n_changes].detail =
+		mem_strndup(detail.n ? (const char *)detail.p : "", detail.n);
 	w->changes[w->n_changes++].len = detail.n;
 	w->detail_bytes += detail.n;
 	return 0;
@@ -96,10 +96,9 @@ static int read_entry(struct etcd_wal *w, struct wire_bytes data, struct fault *
 {
 	uint64_t type = 0, index = 0;
 	struct wire_bytes payload = { 0 };
-	const struct wire_field fields[] = { { 1, .value = &type },
-					     { 3, .value = &index },
-					     { 4, .bytes = &payload },
-					     { 0 } };
+	const struct wire_field fields[] = {
+		{ 1, .value = &type }, { 3, .value = &index }, { 4, .bytes = &payload }, { 0 }
+	};
 	struct wal_change unknown = { .kind = WAL_UNKNOWN };
 
 	if (!wire_read(data.p, data.n, fields) || !index)
@@ -119,7 +118,9 @@ static int read_entry(struct etcd_wal *w, struct wire_bytes data, struct fault *
 static int read_metadata(struct etcd_wal *w, struct wire_bytes data, struct fault *f)
 {
 	uint64_t self = 0, cluster = 0;
-	const struct wire_field fields[] = { { 1, .value = &self }, { 2, .value = &cluster }, { 0 } };
+	const struct wire_field fields[] = { { 1, .value = &self },
+					     { 2, .value = &cluster },
+					     { 0 } };
 
 	if (!wire_read(data.p, data.n, fields) || !self)
 		return fault_set(f, EBADMSG, "malformed metadata");
@@ -134,7 +135,9 @@ static int read_metadata(struct etcd_wal *w, struct wire_bytes data, struct faul
 static int read_snapshot(struct etcd_wal *w, struct wire_bytes data, struct fault *f)
 {
 	struct wal_snapshot s = { 0 };
-	const struct wire_field fields[] = { { 1, .value = &s.index }, { 2, .value = &s.term }, { 0 } };
+	const struct wire_field fields[] = { { 1, .value = &s.index },
+					     { 2, .value = &s.term },
+					     { 0 } };
 
 	if (!wire_read(data.p, data.n, fields))
 		return fault_set(f, EBADMSG, "malformed snapshot record");
@@ -178,7 +181,7 @@ static int read_record(struct etcd_wal *w, uint64_t type, uint32_t crc, struct w
 /* A view that moves over the file: bounded memory for segments of any size. */
 struct window {
 	int fd;
-	uint64_t offset; /* of the first byte in the buffer */
+	uint64_t size, offset; /* of the file; of the first byte that is available */
 	struct wire_bytes have;
 	uint8_t *buf;
 	size_t cap;
@@ -196,7 +199,7 @@ static int window_need(struct window *w, size_t n, struct fault *f)
 		return 0;
 	if (w->have.n)
 		memmove(w->buf, w->have.p, w->have.n);
-	if (w->cap < n || !w->cap) {
+	if (w->cap < n) {
 		w->cap = n < WINDOW ? WINDOW : n;
 		w->buf = mem_resize(w->buf, w->cap);
 	}
@@ -243,12 +246,16 @@ static bool is_torn(const uint8_t *data, size_t n, uint64_t at)
 	return false;
 }
 
+static int cut_short(bool last, struct fault *f)
+{
+	return last ? 0 : fault_set(f, EBADMSG, "the segment ends within a record");
+}
+
 /* One frame: 8 bytes with the length in the lower 56 bits and, when the top bit is set, the number of
  * padding bytes above; then the record. 1: read; 0: the segment ends here. */
 static int read_frame(struct etcd_wal *w, struct window *win, bool last, struct fault *f)
 {
-	uint64_t header, len, type = 0, crc = 0;
-	size_t pad, total;
+	uint64_t header, len, total, type = 0, crc = 0;
 	struct wire_bytes data = { 0 };
 	const struct wire_field fields[] = {
 		{ 1, .value = &type }, { 2, .value = &crc }, { 3, .bytes = &data }, { 0 }
@@ -258,26 +265,20 @@ static int read_frame(struct etcd_wal *w, struct window *win, bool last, struct 
 	if (r < 0 || !win->have.n)
 		return r;
 	if (win->have.n < FRAME_HEADER)
-		return last ? 0 : fault_set(f, EBADMSG, "the segment ends within a record");
+		return cut_short(last, f);
 	memcpy(&header, win->have.p, sizeof(header));
 	header = le64toh(header);
 	if (!header)
 		return 0; /* preallocated, not written yet */
 	len = header & (UINT64_MAX >> 8);
-	pad = header >> 63 ? header >> 56 & 7 : 0;
-	total = FRAME_HEADER + (len <= RECORD_MAX ? (size_t)len : 0) + pad;
-	r = window_need(win, total, f);
-	if (r < 0)
-		return r;
-	if (len > RECORD_MAX) {
-		off_t size = lseek(win->fd, 0, SEEK_END);
-
-		if (last && size >= 0 && len > (uint64_t)size - win->offset)
-			return 0;
+	total = FRAME_HEADER + len + (header >> 63 ? header >> 56 & 7 : 0);
+	if (total > win->size - win->offset)
+		return cut_short(last, f);
+	if (len > RECORD_MAX)
 		return fault_set(f, EBADMSG, "a record of %" PRIu64 " bytes", len);
-	}
-	if (win->have.n < total)
-		return last ? 0 : fault_set(f, EBADMSG, "the segment ends within a record");
+	r = window_need(win, total, f);
+	if (r < 0 || win->have.n < total)
+		return r < 0 ? r : cut_short(false, f);
 	if (!wire_read(win->have.p + FRAME_HEADER, len, fields) ||
 	    (type != RECORD_CRC && crc32c(w->crc, data.p, data.n) != (uint32_t)crc)) {
 		if (last && is_torn(win->have.p + FRAME_HEADER, total - FRAME_HEADER,
@@ -304,6 +305,7 @@ int etcd_wal_segment(struct etcd_wal *w, int fd, bool last, struct fault *f)
 		return fault_errno(f, "cannot stat the segment");
 	if (!S_ISREG(st.st_mode))
 		return fault_set(f, EBADMSG, "not a regular file");
+	win.size = (uint64_t)st.st_size;
 	posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	do {
 		r = read_frame(w, &win, last, f);
@@ -329,19 +331,15 @@ int etcd_wal_exists(const struct fs *fs, const char *dir, struct fault *f)
 	return 0;
 }
 
-struct segment {
-	uint64_t seq, index;
-};
-
 /* "%016x-%016x.wal" */
-static bool segment_parse(const char *name, struct segment *ret)
+static bool segment_parse(const char *name, uint64_t *seq, uint64_t *index)
 {
 	int end = 0;
 
 	if (strlen(name) != 37 || strspn(name, "0123456789abcdef") != 16 ||
 	    strspn(name + 17, "0123456789abcdef") != 16)
 		return false;
-	return sscanf(name, "%" SCNx64 "-%" SCNx64 ".wal%n", &ret->seq, &ret->index, &end) == 2 &&
+	return sscanf(name, "%" SCNx64 "-%" SCNx64 ".wal%n", seq, index, &end) == 2 &&
 	       end == 37;
 }
 
@@ -351,24 +349,24 @@ static int select_segments(const struct fs *fs, const char *dir, uint64_t after,
 			   struct strv *selected, struct fault *f)
 {
 	_strv_ struct strv names = { 0 };
-	struct segment s, before = { 0 };
+	uint64_t seq, index, before = 0;
 	int r = fs_list(fs, dir, &names, f);
 
 	if (r < 0)
 		return r;
 	strv_each(name, &names) {
-		if (!segment_parse(name, &s))
+		if (!segment_parse(name, &seq, &index))
 			continue;
-		if (selected->n > 1 && s.index <= after) {
+		if (selected->n > 1 && index <= after) {
 			_strv_ struct strv old = *selected;
 
 			*selected = (struct strv){ 0 };
 			strv_add(selected, old.v[old.n - 1]);
 		}
-		if (selected->n && s.seq != before.seq + 1)
+		if (selected->n && seq != before + 1)
 			return fault_set(f, EBADMSG, "a segment is missing before %s", name);
 		strv_add(selected, name);
-		before = s;
+		before = seq;
 	}
 	if (!selected->n)
 		return fault_set(f, EBADMSG, "no segment has a name that etcd gives");

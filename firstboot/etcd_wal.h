@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 enum wal_kind {
-	WAL_ADD,     /* voter added, or a learner promoted */
+	WAL_ADD, /* voter added, or a learner promoted */
 	WAL_REMOVE,
 	WAL_UPDATE,  /* new peer URLs */
 	WAL_LEARNER, /* learner added */
@@ -31,7 +31,7 @@ struct wal_snapshot {
 struct etcd_wal {
 	bool metadata; /* the log names its owner */
 	uint64_t self, cluster;
-	uint64_t commit; /* of the last HardState: all up to here is committed; more may be */
+	uint64_t commit;      /* of the last HardState: all up to here is committed; more may be */
 	uint64_t first, last; /* the last unbroken run of entries; 0 = no entries */
 	struct wal_snapshot *snapshots; /* with index >= after, in order */
 	size_t n_snapshots;

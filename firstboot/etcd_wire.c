@@ -90,8 +90,8 @@ __attribute__((constructor)) static void crc_init(void)
 	}
 	for (int t = 1; t < 8; t++)
 		for (int i = 0; i < 256; i++)
-			crc_table[t][i] = crc_table[t - 1][i] >> 8 ^
-					  crc_table[0][crc_table[t - 1][i] & 0xff];
+			crc_table[t][i] =
+				crc_table[t - 1][i] >> 8 ^ crc_table[0][crc_table[t - 1][i] & 0xff];
 }
 
 uint32_t crc32c(uint32_t crc, const void *data, size_t n)

@@ -12,6 +12,18 @@
 #define GATEWAY "https://127.0.0.1:2382/v3/cluster/member/"
 #define PEM_MAX 65536
 
+/* K3s answers with a Kubernetes Status; its message is the part for people. */
+static int not_ready(const char *address, const struct http_response *rs, struct fault *f)
+{
+	_json_ struct json *j = NULL;
+	const char *message = NULL;
+
+	if (json_parse(str_text(&rs->body), rs->body.len, &j, NULL) == 0)
+		message = json_str(j, "message");
+	return fault_set(f, EAGAIN, "%s is not ready: %.200s (HTTP %d)", address, message ? message : str_text(&rs->body),
+			 rs->status);
+}
+
 int k3s_ready(const char *address, const struct secrets *s, struct fault *f)
 {
 	_free_ char *url = mem_printf("https://%s:%d/v1-k3s/readyz", address, API_PORT);
@@ -22,13 +34,16 @@ int k3s_ready(const char *address, const struct secrets *s, struct fault *f)
 						.connect_timeout_ms = 1000, .max_bytes = 65536 },
 			&rs, f);
 
+	/* texts without times and numbers: who watches is told once */
+	if (r == -ETIMEDOUT)
+		return fault_set(f, ETIMEDOUT, "%s does not answer in time", address);
+	if (r == -ECONNREFUSED)
+		return fault_set(f, ECONNREFUSED, "%s refuses connections", address);
 	if (r < 0)
 		return r;
 	if (rs.status == 401)
 		return fault_set(f, EACCES, "%s refuses our token: another cluster", address);
-	if (rs.status != 200)
-		return fault_set(f, EAGAIN, "%s is not ready: HTTP %d %.200s", address, rs.status, str_text(&rs.body));
-	return 0;
+	return rs.status == 200 ? 0 : not_ready(address, &rs, f);
 }
 
 /* One call of the etcd gateway on loopback (2379 speaks gRPC only; measured) with K3s's own client certificate. */

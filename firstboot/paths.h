@@ -18,7 +18,7 @@
 #define K3S_TOKEN "/etc/rancher/k3s/token"
 #define PHOENIX_DIR "/etc/phoenix"
 #define FIREWALL_FILE PHOENIX_DIR "/firewall.nft"
-#define VIP_CHECK PHOENIX_DIR "/vip-check"
+#define VIP_CHECK "/etc/keepalived/phoenix-check"
 #define RUN_DIR "/run/phoenix"
 #define K3S_PERMIT RUN_DIR "/k3s.env" /* k3s.service starts only while this exists; PHOENIX_K3S_ARGS
 				       * for that start */

@@ -4,7 +4,6 @@
 #include "firstboot/paths.h"
 #include "lib/log.h"
 #include "lib/notify.h"
-#include "lib/table.h"
 #include "lib/timer.h"
 
 #include <fcntl.h>
@@ -13,49 +12,48 @@
 
 #define CONSOLE_WIDTH 100
 
-void progress_init(struct progress *p, const struct fs *fs)
-{
-	*p = (struct progress){ .fs = fs, .since = timer_now() };
-}
-
 void progress_free(struct progress *p)
 {
 	str_free(&p->head);
 	str_free(&p->written);
 }
 
-const struct step_result *progress_current(const struct engine *e)
+/* What the whole is at: the daemon's word, or the first step that is not done. */
+struct head {
+	const char *state, *step, *text;
+};
+
+static bool is_past(const struct step_result *r)
 {
-	for (size_t i = 0; i < e->n; i++)
-		if (e->results[i].state != STATE_DONE && e->results[i].state != STATE_CHANGED &&
-		    e->results[i].state != STATE_SKIPPED)
-			return &e->results[i];
-	return NULL;
+	return r->state == STATE_DONE || r->state == STATE_CHANGED || r->state == STATE_SKIPPED;
 }
 
-static const char *whole_state(const struct step_result *now)
+static struct head head_of(const struct progress *p, const struct engine *e)
 {
-	if (!now)
-		return "ready";
-	if (now->state == STATE_WAITING)
-		return "waiting";
-	return now->state == STATE_FAILED ? "failed" : "working";
-}
+	struct head h = { .state = "working" };
+	size_t i = 0;
 
-static const char *name_of(const struct engine *e, const struct step_result *r)
-{
-	return r ? e->steps[r - e->results].name : "";
+	if (p->state)
+		return (struct head){ p->state, p->step, p->text };
+	while (i < e->n && is_past(&e->results[i]))
+		i++;
+	if (i == e->n)
+		return (struct head){ "ready", "", "" };
+	if (e->results[i].state == STATE_WAITING || e->results[i].state == STATE_FAILED)
+		h.state = step_state_name(e->results[i].state);
+	h.step = e->steps[i].name;
+	h.text = e->results[i].text;
+	return h;
 }
 
 /* Notes when state, step or text of the whole became what they are. True: just now. */
 static bool refresh_head(struct progress *p, const struct engine *e)
 {
-	const struct step_result *now = progress_current(e);
-	const char *text = now ? now->text : "";
+	struct head h = head_of(p, e);
 	_str_ struct str head = { 0 };
 
-	str_addf(&head, "%s%s%s%s%s", whole_state(now), now ? ": " : "", name_of(e, now),
-		 *text ? ": " : "", text);
+	str_addf(&head, "%s%s%s%s%s", h.state, *h.step ? ": " : "", h.step, *h.text ? ": " : "",
+		 h.text);
 	if (str_eq(str_text(&head), str_text(&p->head)))
 		return false;
 	str_free(&p->head);
@@ -84,23 +82,23 @@ static struct json *steps_json(const struct engine *e)
 
 struct json *progress_json(struct progress *p, const struct engine *e)
 {
-	const struct step_result *now = progress_current(e);
+	struct head h = head_of(p, e);
 	const struct boot *b = e->boot;
 	struct json *j = json_object();
 
 	refresh_head(p, e);
 	json_set_int(j, "version", 1);
 	json_set_str(j, "node", b->seed ? boot_node(b)->name : NULL);
-	json_set_str(j, "state", whole_state(now));
-	json_set_str(j, "step", name_of(e, now));
-	json_set_str(j, "text", now ? now->text : "");
+	json_set_str(j, "state", h.state);
+	json_set_str(j, "step", h.step);
+	json_set_str(j, "text", h.text);
 	json_set_int(j, "since_ms", p->since);
 	json_set(j, "steps", steps_json(e));
 	return j;
 }
 
 /* A status that cannot be written must not stop a boot: the journal has it all the same. */
-void progress_write(struct progress *p, const struct engine *e)
+static void write_status(struct progress *p, const struct engine *e)
 {
 	_json_ struct json *j = progress_json(p, e);
 	_str_ struct str text = { 0 };
@@ -157,24 +155,27 @@ static void say(const struct progress *p, const struct engine *e, size_t i)
 		to_console(p, line);
 }
 
-void progress_update(struct progress *p, const struct engine *e, size_t i)
+static void tell(struct progress *p, const struct engine *e)
 {
-	say(p, e, i);
 	if (refresh_head(p, e))
 		notify_status("%s", str_text(&p->head));
-	progress_write(p, e);
+	write_status(p, e);
 }
 
-void progress_table(const struct engine *e, struct str *out)
+void progress_report(void *user, const struct engine *e, size_t i)
 {
-	_table_ struct table t = { .columns = 4 };
+	struct progress *p = user;
 
-	table_row(&t, "STEP", "STATE", "ENSURES", "WHAT", NULL);
-	for (size_t i = 0; i < e->n; i++) {
-		const struct step_result *r = &e->results[i];
+	p->state = NULL;
+	say(p, e, i);
+	tell(p, e);
+}
 
-		table_row(&t, e->steps[i].name, step_state_name(r->state), e->steps[i].summary, r->text,
-			  NULL);
-	}
-	table_print(&t, 0, out);
+void progress_set(struct progress *p, const struct engine *e, const char *state, const char *step,
+		  const char *text)
+{
+	p->state = state;
+	snprintf(p->step, sizeof p->step, "%s", step ? step : "");
+	snprintf(p->text, sizeof p->text, "%s", text ? text : "");
+	tell(p, e);
 }

@@ -21,7 +21,12 @@ bool service_active(const char *unit)
 	return proc_do(NULL, "systemctl", "--quiet", "is-active", unit, NULL) == 0;
 }
 
+bool service_failed(const char *unit)
+{
+	return proc_do(NULL, "systemctl", "--quiet", "is-failed", unit, NULL) == 0;
+}
+
 int service_do(const char *verb, const char *unit, struct fault *f)
 {
-	return proc_do(f, "systemctl", "--quiet", verb, unit, NULL);
+	return proc_do(f, "systemctl", "--quiet", "--no-block", verb, unit, NULL);
 }

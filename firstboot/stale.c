@@ -54,8 +54,7 @@ static int namesake_lives(const struct agent *a, struct kube *k, struct fault *f
 					 own_name(a));
 	}
 	if (timer_now() - seen.since < DEAD_MS)
-		return fault_set(f, EAGAIN, "watches whether another machine lives as %s: %lld s more", own_name(a),
-				 (long long)(DEAD_MS - (timer_now() - seen.since) + 999) / 1000);
+		return fault_set(f, EAGAIN, "watches for %d s whether another machine lives as %s", DEAD_MS / 1000, own_name(a));
 	return 0;
 }
 
@@ -123,19 +122,20 @@ static int release(struct agent *a, int through, struct fault *f)
 
 static int delete_node(struct agent *a, struct kube *k, const struct json *node, struct fault *f)
 {
-	_free_ char *path = mem_printf("/api/v1/nodes/%s", own_name(a)), *holder = NULL;
-	static char *nonce; /* this run's, so that a predecessor that was cut off is not taken for us */
+	_free_ char *path = mem_printf("/api/v1/nodes/%s", own_name(a));
+	/* One for the life of this process: that another's lapsed is judged from an earlier look. The nonce keeps a predecessor that was cut off from being taken for us. */
+	static struct lease one = { .ns = "kube-system", .name = "phoenix-rejoin", .duration_ms = 90000 };
 	const char *uid = json_string(json_get(node, "metadata", "uid", NULL));
-	struct lease one = { .ns = "kube-system", .name = "phoenix-rejoin", .duration_ms = 90000 };
 	_str_ struct str who = { 0 };
 	int r;
 
 	if (json_get(node, "metadata", "deletionTimestamp", NULL))
 		return fault_set(f, EAGAIN, "waits until the cluster has removed the old member (up to a minute when the dead one led)");
-	if (!nonce)
-		nonce = crypto_random_hex(4);
-	holder = mem_printf("%s/%s", own_name(a), nonce);
-	one.holder = holder;
+	if (!one.holder) {
+		_free_ char *nonce = crypto_random_hex(4);
+
+		one.holder = mem_printf("%s/%s", own_name(a), nonce);
+	}
 	r = lease_acquire(&one, k, &who, f);
 	if (r == 0)
 		return fault_set(f, EAGAIN, "waits: %s is just being re-joined", str_text(&who));

@@ -195,13 +195,11 @@ static bool starts_k3s(enum action a)
 }
 
 /* A K3s that keeps ending is started again, but ever more slowly, and with the reason its journal gives. */
-static int may_start(struct agent *a, const struct decision *d, struct fault *f)
+static int may_start(struct agent *a, struct fault *f)
 {
 	struct fault why = { 0 };
 	bool fatal = false;
 
-	if (!k3s_installed(a->fs))
-		return fault_set(f, ENOPKG, "%s; but there is no /usr/local/bin/k3s on this machine", d->why);
 	if (timer_now() >= a->next_start)
 		return 0;
 	if (!k3s_trouble(a->started_at, &why, &fatal))
@@ -268,7 +266,10 @@ int step_cluster_apply(struct boot *b, struct fault *f)
 	/* Promises that were just given decide at once: no round of waiting between asking and forming. */
 	do {
 		decide(a->seed->self, round.views, &round.words, a->rec.formation, names, &d);
-		if (starts_k3s(d.action) && may_start(a, &d, f) < 0)
+		/* what was agreed is worth knowing even where it cannot be carried out */
+		if (d.action != ACT_ASK_PROMISES && !k3s_installed(a->fs))
+			return fault_set(f, ENOPKG, "%s; but there is no /usr/local/bin/k3s on this machine", d.why);
+		if (starts_k3s(d.action) && may_start(a, f) < 0)
 			return -f->code;
 		r = act(a, &round, &d, f);
 		if (r == 0 && starts_k3s(d.action))

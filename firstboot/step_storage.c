@@ -17,8 +17,9 @@ static const char multipath_text[] = "# phoenix: Longhorn's volumes are single-p
 				     "\tdevnode \"^sd[a-z0-9]+\"\n"
 				     "}\n";
 
-/* What kept iscsid from starting, in this process's life: tried again at the next boot. */
-static struct fault iscsid_fault;
+/* It was told to start, in this process's life. Its start waits for half the boot's units, so it is not waited for: only volumes need it, and those come after
+ * K3s. */
+static bool iscsid_asked;
 
 static bool wanted(const struct boot *b)
 {
@@ -57,11 +58,10 @@ int step_storage_check(struct boot *b, struct fault *f)
 		return STEP_DONE;
 	if (!service_exists(&b->fs, ISCSID))
 		step_note(b, "no " ISCSID " (package open-iscsi): Longhorn's volumes will not work");
-	else if (iscsid_fault.code)
-		step_note(b, "iSCSI does not run, Longhorn's volumes will not work: %s",
-			  iscsid_fault.text);
-	else if (!service_active(ISCSID))
+	else if (!iscsid_asked && !service_active(ISCSID))
 		return step_needed(b, ISCSID " does not run");
+	else if (iscsid_asked && service_failed(ISCSID))
+		step_note(b, ISCSID " does not start: Longhorn's volumes will not work; see journalctl -u " ISCSID);
 	return STEP_DONE;
 }
 
@@ -76,9 +76,11 @@ int step_storage_apply(struct boot *b, struct fault *f)
 		return r;
 	if (changed && service_exists(&b->fs, MULTIPATHD) && service_active(MULTIPATHD))
 		r = service_do("reload-or-restart", MULTIPATHD, f);
-	if (r >= 0 && service_exists(&b->fs, ISCSID) && !service_active(ISCSID) &&
-	    (service_do("enable", ISCSID, &iscsid_fault) < 0 ||
-	     service_do("start", ISCSID, &iscsid_fault) < 0) && !iscsid_fault.code)
-		fault_set(&iscsid_fault, EIO, ISCSID " does not start");
+	if (r >= 0 && service_exists(&b->fs, ISCSID) && !service_active(ISCSID)) {
+		iscsid_asked = true;
+		r = service_do("enable", ISCSID, f);
+		if (r >= 0)
+			r = service_do("start", ISCSID, f);
+	}
 	return r < 0 ? r : 0;
 }

@@ -56,7 +56,8 @@ static int open_probe(const char *device, int fd, blkid_probe *ret, struct fault
 	*ret = probe;
 	size = blkid_probe_get_size(probe);
 	if (size <= 0)
-		return fault_set(f, ENOMEDIUM, "%s: has no size: no medium, or an empty file", device);
+		return fault_set(f, ENOMEDIUM, "%s: has no size: no medium, or an empty file",
+				 device);
 	r = read_all(fd, device, 0, size < ENDS ? size : ENDS, f);
 	if (r >= 0 && size > ENDS)
 		r = read_all(fd, device, size - ENDS, size, f);
@@ -121,8 +122,8 @@ int blkid_probe_device(const char *device, struct blkid_found *ret, struct fault
 	return 0;
 }
 
-/* A device that vanished or has no medium (a card reader's empty slot) has no label; one that cannot
- * be read is an error: the label may be on it. */
+/* A device that vanished or has no medium (a card reader's empty slot) has no label; one that
+ * cannot be read is an error: the label may be on it. */
 static int add_if_labelled(const char *device, const char *label, struct strv *devices,
 			   struct fault *f)
 {

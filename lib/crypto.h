@@ -1,5 +1,5 @@
-/* Keys, certificates and digests by OpenSSL; its types stop here. Keys and certificates are PEM text at
- * this border. Private keys are erased when freed (struct str with str_erase). */
+/* Keys, certificates and digests by OpenSSL; its types stop here. Keys and certificates are PEM
+ * text at this border. Private keys are erased when freed (struct str with str_erase). */
 #pragma once
 
 #include "lib/fault.h"
@@ -36,9 +36,9 @@ struct cert_request {
 	const char *const *addresses; /* IP literals, likewise */
 	bool server, client;	      /* extended key usage */
 };
-/* A certificate for SUBJECT_KEY, signed by ISSUER_CERT/ISSUER_KEY (both NULL: self-signed), appended to
- * PEM. Starts a day ago: blank machines' clocks are behind at first boot. ISSUER_CERT may be a bundle:
- * its first certificate issues. */
+/* A certificate for SUBJECT_KEY, signed by ISSUER_CERT/ISSUER_KEY (both NULL: self-signed),
+ * appended to PEM. Starts a day ago: blank machines' clocks are behind at first boot. ISSUER_CERT
+ * may be a bundle: its first certificate issues. */
 int crypto_cert_new(const struct cert_request *rq, const char *subject_key, const char *issuer_cert,
 		    const char *issuer_key, struct str *pem, struct fault *f);
 
@@ -52,11 +52,20 @@ struct cert_info {
 int crypto_cert_info(const char *pem, struct cert_info *ret, struct fault *f);
 /* 0 when KEY belongs to the first certificate of CERT; -EINVAL with the reason otherwise. */
 int crypto_key_matches(const char *cert, const char *key, struct fault *f);
-/* 0 when the first certificate of CERT is valid now (or at UNIX_TIME >= 0) and chains over the rest of
- * its bundle to ROOT; -EACCES with the reason otherwise. */
+/* 0 when the first certificate of CERT is valid now (or at UNIX_TIME >= 0) and chains over the
+ * rest of its bundle to ROOT; -EACCES with the reason otherwise. */
 int crypto_cert_verify(const char *cert, const char *root, int64_t unix_time, struct fault *f);
-/* K3s's token: "K10" + hash of the CA bundle + "::server:" + password. As K3s computes it: of a bundle,
- * SHA-256 of the DER of the root that its first certificate verifies to; of a single certificate,
- * SHA-256 of the PEM file. */
+/* All that can be wrong with a certificate, the key beside it (may be NULL) and the chain to ROOT (may be
+ * NULL), found in one go: parsing is what takes the time, and a cluster has a dozen of them. */
+struct cert_findings {
+	struct cert_info info;
+	struct fault cert, key, chain; /* code 0: fine; after a broken certificate the others are not looked at */
+};
+/* NOW: Unix time; a clock that is behind the certificate's beginning is taken for wrong. */
+void crypto_pair_check(const char *cert, const char *key, const char *root, int64_t now,
+		       struct cert_findings *ret);
+/* K3s's token: "K10" + hash of the CA bundle + "::server:" + password. As K3s computes it: of a
+ * bundle, SHA-256 of the DER of the root that its first certificate verifies to; of a single
+ * certificate, SHA-256 of the PEM file. */
 int crypto_k3s_token(const char *server_ca_bundle, const char *password, struct str *token,
 		     struct fault *f);

@@ -33,8 +33,8 @@ static inline void ossl_certs_freep(STACK_OF(X509) **c)
 /* fault_set with OpenSSL's own reason at the end; empties its error queue. */
 int ossl_fault(struct fault *f, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* A pem_password_cb without an answer: OpenSSL would ask for the password of an encrypted file on the
- * terminal. */
+/* A pem_password_cb without an answer: OpenSSL would ask for the password of an encrypted file
+ * on the terminal. */
 int ossl_no_password(char *buf, int size, int rwflag, void *user);
 /* The private key of PEM text; an encrypted one is refused. */
 int ossl_key_read(const char *pem, EVP_PKEY **ret, struct fault *f);

@@ -14,7 +14,7 @@
 #define DAY (24 * 60 * 60)
 #define ANY_TIME INT64_MIN
 
-int ossl_certs_read(const char *pem, STACK_OF(X509) **ret, struct fault *f)
+int ossl_certs_read(const char *pem, STACK_OF(X509) * *ret, struct fault *f)
 {
 	_bio_ BIO *in = pem ? BIO_new_mem_buf(pem, -1) : NULL;
 	_certs_ STACK_OF(X509) *certs = sk_X509_new_null();
@@ -28,7 +28,8 @@ int ossl_certs_read(const char *pem, STACK_OF(X509) **ret, struct fault *f)
 	if (sk_X509_num(certs) < 1)
 		return ossl_fault(f, EINVAL, "not a certificate in PEM");
 	if (ERR_GET_LIB(end) != ERR_LIB_PEM || ERR_GET_REASON(end) != PEM_R_NO_START_LINE)
-		return ossl_fault(f, EINVAL, "certificate %d of the bundle", sk_X509_num(certs) + 1);
+		return ossl_fault(f, EINVAL, "certificate %d of the bundle",
+				  sk_X509_num(certs) + 1);
 	ERR_clear_error();
 	*ret = TAKE_PTR(certs);
 	return 0;
@@ -82,7 +83,8 @@ static int add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
 	return ok;
 }
 
-/* Built as values, not as OpenSSL's configuration text: a comma in a name would begin another one. */
+/* Built as values, not as OpenSSL's configuration text: a comma in a name would begin another
+ * one. */
 static int push_name(GENERAL_NAMES *names, const char *text, bool address)
 {
 	static const char letters[] =
@@ -129,11 +131,13 @@ static int add_extensions(X509 *cert, X509 *issuer, const struct cert_request *r
 			       : rq->server		? "serverAuth"
 							: "clientAuth";
 
-	/* the subject's key id first: a self-signed certificate's authority key id is a copy of it */
+	/* the subject's key id first: a self-signed certificate's authority key id is a copy of
+	 * it */
 	if (!add_extension(cert, issuer, NID_basic_constraints,
 			   rq->is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE") ||
 	    !add_extension(cert, issuer, NID_key_usage, usage) ||
-	    ((rq->server || rq->client) && !add_extension(cert, issuer, NID_ext_key_usage, extended)) ||
+	    ((rq->server || rq->client) &&
+	     !add_extension(cert, issuer, NID_ext_key_usage, extended)) ||
 	    !add_extension(cert, issuer, NID_subject_key_identifier, "hash") ||
 	    !add_extension(cert, issuer, NID_authority_key_identifier, "keyid:always"))
 		return ossl_fault(f, EIO, "certificate for %s", rq->common_name);
@@ -168,9 +172,9 @@ static int set_subject(X509 *cert, const struct cert_request *rq, struct fault *
 	return 0;
 }
 
-/* The issuer's certificate and key, checked: a certificate that nobody can verify is found here, not
- * on a node at night. */
-static int open_issuer(const char *cert_pem, const char *key_pem, STACK_OF(X509) **chain,
+/* The issuer's certificate and key, checked: a certificate that nobody can verify is found here,
+ * not on a node at night. */
+static int open_issuer(const char *cert_pem, const char *key_pem, STACK_OF(X509) * *chain,
 		       EVP_PKEY **key, struct fault *f)
 {
 	X509 *issuer;
@@ -251,17 +255,11 @@ static int der_sha256(X509 *cert, char out[65], struct fault *f)
 	return 0;
 }
 
-int crypto_cert_info(const char *pem, struct cert_info *ret, struct fault *f)
+static int read_info(X509 *cert, struct cert_info *ret, struct fault *f)
 {
-	_certs_ STACK_OF(X509) *certs = NULL;
 	struct cert_info info = { 0 };
-	X509 *cert;
-	int r = ossl_certs_read(pem, &certs, f);
+	int r = ossl_common_name(cert, info.common_name, f);
 
-	if (r < 0)
-		return r;
-	cert = sk_X509_value(certs, 0);
-	r = ossl_common_name(cert, info.common_name, f);
 	if (r >= 0)
 		r = to_time(X509_get0_notBefore(cert), &info.not_before, f);
 	if (r >= 0)
@@ -276,24 +274,37 @@ int crypto_cert_info(const char *pem, struct cert_info *ret, struct fault *f)
 	return 0;
 }
 
-int crypto_key_matches(const char *cert, const char *key, struct fault *f)
+int crypto_cert_info(const char *pem, struct cert_info *ret, struct fault *f)
 {
 	_certs_ STACK_OF(X509) *certs = NULL;
-	_key_ EVP_PKEY *k = NULL;
-	int r = ossl_certs_read(cert, &certs, f);
+	int r = ossl_certs_read(pem, &certs, f);
 
-	if (r >= 0)
-		r = ossl_key_read(key, &k, f);
+	return r < 0 ? r : read_info(sk_X509_value(certs, 0), ret, f);
+}
+
+static int match_key(X509 *cert, const char *key, struct fault *f)
+{
+	_key_ EVP_PKEY *k = NULL;
+	int r = ossl_key_read(key, &k, f);
+
 	if (r < 0)
 		return r;
-	if (!X509_check_private_key(sk_X509_value(certs, 0), k))
+	if (!X509_check_private_key(cert, k))
 		return ossl_fault(f, EINVAL, "the key does not belong to the certificate");
 	return 0;
 }
 
+int crypto_key_matches(const char *cert, const char *key, struct fault *f)
+{
+	_certs_ STACK_OF(X509) *certs = NULL;
+	int r = ossl_certs_read(cert, &certs, f);
+
+	return r < 0 ? r : match_key(sk_X509_value(certs, 0), key, f);
+}
+
 /* Verifies the first of CHAIN, by the rest of it, to one of ROOTS; ANCHOR (may be NULL) gets the
  * root it ended at. */
-static int verify(STACK_OF(X509) *chain, STACK_OF(X509) *roots, int64_t unix_time, X509 **anchor,
+static int verify(STACK_OF(X509) * chain, STACK_OF(X509) * roots, int64_t unix_time, X509 **anchor,
 		  struct fault *f)
 {
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
@@ -329,6 +340,22 @@ int crypto_cert_verify(const char *cert, const char *root, int64_t unix_time, st
 	return r < 0 ? r : verify(chain, roots, unix_time, NULL, f);
 }
 
+void crypto_pair_check(const char *cert, const char *key, const char *root, int64_t now,
+		       struct cert_findings *ret)
+{
+	_certs_ STACK_OF(X509) *chain = NULL, *roots = NULL;
+
+	*ret = (struct cert_findings){ 0 };
+	if (ossl_certs_read(cert, &chain, &ret->cert) < 0 ||
+	    read_info(sk_X509_value(chain, 0), &ret->info, &ret->cert) < 0)
+		return;
+	if (key)
+		match_key(sk_X509_value(chain, 0), key, &ret->key);
+	if (root && (root == cert || ossl_certs_read(root, &roots, &ret->chain) == 0))
+		verify(chain, roots ? roots : chain, now > ret->info.not_before ? now : ret->info.not_before,
+		       NULL, &ret->chain);
+}
+
 static bool is_root(X509 *cert)
 {
 	const ASN1_OCTET_STRING *own = X509_get0_subject_key_id(cert),
@@ -341,7 +368,7 @@ static bool is_root(X509 *cert)
  * own. It ignores a chain that does not verify and hashes the file instead; then a renewed
  * intermediate changes the token, so that is refused here. The dates do not count: the workstation
  * that makes a token may have another clock. */
-static int bundle_sha256(const char *pem, STACK_OF(X509) *certs, char out[65], struct fault *f)
+static int bundle_sha256(const char *pem, STACK_OF(X509) * certs, char out[65], struct fault *f)
 {
 	_certs_ STACK_OF(X509) *roots = sk_X509_new_null();
 	_cert_ X509 *anchor = NULL;

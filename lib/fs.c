@@ -16,11 +16,9 @@ static int hook(const char *step, const char *path)
 {
 	int r = fs_fault_hook ? fs_fault_hook(step, path) : 0;
 
-	if (r < 0) {
+	if (r < 0)
 		errno = -r;
-		return -1;
-	}
-	return 0;
+	return r < 0 ? -1 : 0;
 }
 
 void fd_closep(int *fd)
@@ -103,16 +101,15 @@ int fs_read(const struct fs *fs, const char *path, size_t max, struct str *out, 
 		if (n < 0)
 			r = fault_errno(f, "%s%s", SHOWN(fs), path);
 		else if (out->len - start + (size_t)n > max)
-			r = fault_set(f, EFBIG, "%s%s: larger than %zu bytes", SHOWN(fs), path, max);
+			r = fault_set(f, EFBIG, "%s%s: larger than %zu bytes", SHOWN(fs), path,
+				      max);
 		if (r < 0)
 			break;
 		str_add_n(out, buf, (size_t)n);
 	}
 	explicit_bzero(buf, sizeof buf);
-	if (r < 0) { /* half a file is no answer */
-		explicit_bzero(out->p + start, out->len - start);
-		out->len = start;
-	}
+	if (r < 0) /* half a file is no answer */
+		out->p[out->len = start] = 0;
 	return r;
 }
 
@@ -256,7 +253,8 @@ int fs_mkdirs(const struct fs *fs, const char *path, mode_t mode, struct fault *
 
 		*end = 0;
 		if (!fs_is_dir(fs, part)) {
-			r = make_one(fs, part, cut && end[strspn(end + 1, "/") + 1] ? 0755 : mode, f);
+			r = make_one(fs, part, cut && end[strspn(end + 1, "/") + 1] ? 0755 : mode,
+				     f);
 			if (r < 0)
 				return r;
 			changed = 1;
@@ -290,7 +288,8 @@ int fs_symlink(const struct fs *fs, const char *path, const char *target, struct
 	temporary_name(tmp, ".phoenix-");
 	if (hook("create", path) < 0 || symlinkat(target, dir, tmp) < 0)
 		return fault_errno(f, "symlink %s%s", SHOWN(fs), path);
-	if (hook("rename", path) < 0 || renameat(dir, tmp, dir, name) < 0 || sync_dir(dir, path) < 0) {
+	if (hook("rename", path) < 0 || renameat(dir, tmp, dir, name) < 0 ||
+	    sync_dir(dir, path) < 0) {
 		int r = fault_errno(f, "symlink %s%s", SHOWN(fs), path);
 
 		unlinkat(dir, tmp, 0);
@@ -307,11 +306,8 @@ int fs_remove(const struct fs *fs, const char *path, struct fault *f)
 
 	if (dir == -ENOENT)
 		return 0;
-	if (dir < 0) {
-		if (f)
-			*f = local;
-		return dir;
-	}
+	if (dir < 0)
+		return fault_set(f, local.code, "%s", local.text);
 	if (hook("unlink", path) < 0 || unlinkat(dir, name, 0) < 0)
 		return errno == ENOENT ? 0 : fault_errno(f, "remove %s%s", SHOWN(fs), path);
 	if (sync_dir(dir, path) < 0)

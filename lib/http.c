@@ -87,8 +87,8 @@ static size_t on_body(char *data, size_t size, size_t n, void *user)
 	return n;
 }
 
-/* When a kept connection ends without an answer, curl sends the request again on a new one. A write may
- * have been done by then: the caller must hear of it, not see it done twice. */
+/* When a kept connection ends without an answer, curl sends the request again on a new one. A
+ * write may have been done by then: the caller must hear of it, not see it done twice. */
 static int on_send(void *user, char *to, char *from, int to_port, int from_port)
 {
 	struct transfer *t = user;
@@ -170,8 +170,8 @@ static void set_method(struct transfer *t)
 	if (rq->body || str_eq(method, "POST") || str_eq(method, "PUT")) {
 		set_long(t, CURLOPT_POST, 1);
 		set_ptr(t, CURLOPT_POSTFIELDS, rq->body ? rq->body : "");
-		if (t->curl->easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)rq->body_len) !=
-		    CURLE_OK)
+		if (t->curl->easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+					 (curl_off_t)rq->body_len) != CURLE_OK)
 			t->ended = -ENOSYS;
 	}
 	set_ptr(t, CURLOPT_CUSTOMREQUEST, method);
@@ -250,8 +250,8 @@ static int connect_errno(const struct transfer *t)
 	return e == ECONNREFUSED || e == ETIMEDOUT ? (int)e : EHOSTUNREACH;
 }
 
-/* A server that refuses our certificate says so by an alert, with TLS 1.3 in the place of the answer;
- * curl passes it on in its text only. */
+/* A server that refuses our certificate says so by an alert, with TLS 1.3 in the place of the
+ * answer; curl passes it on in its text only. */
 static bool is_refusal(const char *error)
 {
 	const char *alert = strstr(error, "alert");

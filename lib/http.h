@@ -1,6 +1,6 @@
-/* HTTP by libcurl, with a limit on everything: time, size, redirects (none), protocols (http, https). TLS
- * is at least 1.2 and always verified, against exactly the CA given. No proxy, whatever the environment
- * says. */
+/* HTTP by libcurl, with a limit on everything: time, size, redirects (none), protocols (http,
+ * https). TLS is at least 1.2 and always verified, against exactly the CA given. No proxy, whatever
+ * the environment says. */
 #pragma once
 
 #include "lib/fault.h"
@@ -22,8 +22,9 @@ struct http_request {
 	int timeout_ms;		 /* whole request; 0 = 10 s */
 	int connect_timeout_ms;	 /* 0 = same as timeout */
 	size_t max_bytes;	 /* 0 = 4 MiB, or no limit with on_data; more is -EFBIG */
-	/* For streams (watch, downloads): called with each piece of a 2xx answer instead of keeping it (the
-	 * body of another status is kept: it says what is wrong). Negative ends it and is returned. */
+	/* For streams (watch, downloads): called with each piece of a 2xx answer instead of
+	 * keeping it (the body of another status is kept: it says what is wrong). Negative ends it
+	 * and is returned. */
 	int (*on_data)(void *user_data, const char *data, size_t n);
 	void *user_data;
 };
@@ -34,9 +35,9 @@ struct http_response {
 };
 #define _http_ _cleanup_(http_response_free)
 
-/* RS is emptied first, so it must be initialised ({ 0 }). Any HTTP status is 0; -ETIMEDOUT, -ECONNREFUSED,
- * -EHOSTUNREACH, -EPROTO (TLS or HTTP broken; text says which), -EACCES (certificate refused, theirs or
- * ours), -EFBIG, -EINVAL (a header with a line break), -EIO otherwise. */
+/* RS is emptied first, so it must be initialised ({ 0 }). Any HTTP status is 0; -ETIMEDOUT,
+ * -ECONNREFUSED, -EHOSTUNREACH, -EPROTO (TLS or HTTP broken; text says which), -EACCES (certificate
+ * refused, theirs or ours), -EFBIG, -EINVAL (a header with a line break), -EIO otherwise. */
 int http_do(const struct http_request *rq, struct http_response *rs, struct fault *f);
 void http_response_free(struct http_response *rs);
 

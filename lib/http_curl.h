@@ -1,13 +1,14 @@
-/* libcurl's calls, loaded at the first request; only http.c includes this. libcurl brings some thirty
- * libraries along (LDAP, Kerberos, SSH, …): linked, they would cost every start of phoenix 6 ms and 4 MB,
- * also `phoenix --version` and the probes that never speak HTTP. */
+/* libcurl's calls, loaded at the first request; only http.c includes this. libcurl brings some
+ * thirty libraries along (LDAP, Kerberos, SSH, …): linked, they would cost every start of phoenix 6
+ * ms and 4 MB, also `phoenix --version` and the probes that never speak HTTP. */
 #pragma once
 
 #include "lib/fault.h"
 
 #include <curl/curl.h>
 
-/* curl_easy_setopt and curl_easy_getinfo are macros with a type check as well: these are the functions. */
+/* curl_easy_setopt and curl_easy_getinfo are macros with a type check as well: these are the
+ * functions. */
 struct curl_calls {
 	__typeof__(curl_global_init) *global_init;
 	__typeof__(curl_easy_init) *easy_init;

@@ -53,7 +53,7 @@ int kube_new(const struct kube_config *c, struct kube **ret, struct fault *f)
 
 	if (!c->servers.n)
 		return fault_set(f, EINVAL, "no API server given");
-	strv_each(url, &c->servers) {
+	strv_each (url, &c->servers) {
 		r = server_check(url, f);
 		if (r < 0)
 			return r;
@@ -90,8 +90,7 @@ void kube_freep(struct kube **p)
 	*p = NULL;
 }
 
-int kube_in_cluster(const char *dir, const struct strv *servers, struct kube **ret,
-		    struct fault *f)
+int kube_in_cluster(const char *dir, const struct strv *servers, struct kube **ret, struct fault *f)
 {
 	const char *host = getenv("KUBERNETES_SERVICE_HOST");
 	const char *port = getenv("KUBERNETES_SERVICE_PORT");
@@ -111,17 +110,19 @@ int kube_in_cluster(const char *dir, const struct strv *servers, struct kube **r
 	if (servers && servers->n)
 		c.servers = *servers;
 	else if (host && port)
-		strv_addf(&service, strchr(host, ':') ? "https://[%s]:%s" : "https://%s:%s", host, port);
+		strv_addf(&service, strchr(host, ':') ? "https://[%s]:%s" : "https://%s:%s", host,
+			  port);
 	else
-		return fault_set(f, EINVAL, "no API server given, and KUBERNETES_SERVICE_HOST is unset");
+		return fault_set(f, EINVAL,
+				 "no API server given, and KUBERNETES_SERVICE_HOST is unset");
 	if (service.n)
 		c.servers = service;
 	c.ca_pem = ca.p;
 	return kube_new(&c, ret, f);
 }
 
-/* A pod's token is replaced under its feet before it ends: read it again now and then. One that cannot
- * be read just now is no reason to throw a good one away. */
+/* A pod's token is replaced under its feet before it ends: read it again now and then. One that
+ * cannot be read just now is no reason to throw a good one away. */
 static int token_refresh(struct kube *k, struct fault *f)
 {
 	_fs_ struct fs fs = { .fd = -1 };
@@ -213,8 +214,8 @@ static size_t server_at(const struct kube *k, size_t try, bool home)
 	return n;
 }
 
-/* Reads on a kept connection, writes on one of their own: the HTTP library sends a request again by
- * itself when a kept connection turns out to be dead, and nobody would know that a write went twice. */
+/* Reads on a kept connection, writes on one of their own: a kept one that turns out to be dead
+ * would leave every so many writes in doubt. */
 static int ask_server(struct kube *k, size_t server, const struct kube_call *c, bool read,
 		      struct http_response *rs, struct fault *f)
 {
@@ -233,8 +234,8 @@ static int ask_server(struct kube *k, size_t server, const struct kube_call *c, 
 		return r;
 	}
 	r = http_do(&rq.rq, rs, f);
-	/* Before the limit of the whole request was up, only the connection's can have struck: nothing was
-	 * sent. */
+	/* Before the limit of the whole request was up, only the connection's can have struck:
+	 * nothing was sent. */
 	if (r == -ETIMEDOUT && !rs->status && timer_now() - began < k->c.timeout_ms * 9 / 10)
 		return fault_set(f, EHOSTUNREACH, "%s: no connection within %d ms",
 				 k->c.servers.v[server], rq.rq.connect_timeout_ms);
@@ -252,8 +253,9 @@ static bool is_read(const struct kube_call *c)
 	return !c->method || str_eq(c->method, "GET");
 }
 
-/* Asks round the list until one settles it. Returns 0 with an answer, -errno otherwise; TOLD gets each
- * server's reason. KEPT holds the answer of one that could not, in case no other does better. */
+/* Asks round the list until one settles it. Returns 0 with an answer, -errno otherwise; TOLD gets
+ * each server's reason. KEPT holds the answer of one that could not, in case no other does better.
+ */
 static int call_round(struct kube *k, const struct kube_call *c, struct http_response *kept,
 		      struct str *told, struct fault *f)
 {

@@ -1,13 +1,13 @@
 /* A thin client of the Kubernetes API: HTTP and JSON, no types of its own.
  *
- * Several API addresses are tried in turn. A server that does not answer within the limit is left for
- * the next at once (measured: the service address hangs on a dead server for 6-33 s, a kept HTTP/2
- * connection for 45 s); the one that answered last is asked first the next time, and a read tries the
- * first of the list (own node's) again now and then.
+ * Several API addresses are tried in turn. A server that does not answer within the limit is left
+ * for the next at once (measured: the service address hangs on a dead server for 6-33 s, a kept
+ * HTTP/2 connection for 45 s); the one that answered last is asked first the next time, and a read
+ * tries the first of the list (own node's) again now and then.
  *
  * A read goes on to the next server after whatever kept one from answering, 429 and 5xx included. A
- * write goes on only when it surely was not sent. Otherwise it is -ETIMEDOUT, "outcome unknown": it may
- * have happened or may still happen, so the caller reads before it judges.
+ * write goes on only when it surely was not sent. Otherwise it is -ETIMEDOUT, "outcome unknown": it
+ * may have happened or may still happen, so the caller reads before it judges.
  *
  * One `struct kube` belongs to one thread. */
 #pragma once
@@ -21,12 +21,13 @@ struct kube_config {
 	char *ca_pem;
 	char *cert_pem, *key_pem; /* client certificate, or NULL */
 	char *token;		  /* bearer, or NULL */
-	char *token_file;	  /* bearer in a file that changes (read again each minute), or NULL */
-	int timeout_ms;		  /* a request to one server; 0 = 1000 */
+	char *token_file; /* bearer in a file that changes (read again each minute), or NULL */
+	int timeout_ms;	  /* a request to one server; 0 = 1000 */
 };
 struct kube;
 #define _kube_ _cleanup_(kube_freep)
-/* Copies C; the secrets of the copy are erased on free. -EINVAL: no server, or one that is no URL. */
+/* Copies C; the secrets of the copy are erased on free. -EINVAL: no server, or one that is no URL.
+ */
 int kube_new(const struct kube_config *c, struct kube **ret, struct fault *f);
 void kube_freep(struct kube **k);
 /* As the ServiceAccount whose files are in DIR; KUBE_ACCOUNT is where a pod finds its own. SERVERS
@@ -38,9 +39,9 @@ int kube_in_cluster(const char *dir, const struct strv *servers, struct kube **r
 /* PATH is the API path ("/api/v1/nodes/a"), a query may follow. RET (may be NULL) gets the object.
  * Errors: -ENOENT (404), -EEXIST (409, there already), -ESTALE (409 otherwise: changed meanwhile,
  * failed precondition, fields of another manager; 410), -EACCES (401, 403), -EINVAL (400, 422),
- * -EFBIG (413, or an answer beyond all measure), -EAGAIN (429, 503), -ETIMEDOUT (no server answered in
- * time, 504; a write's outcome is unknown), -ECONNREFUSED, -EHOSTUNREACH, -EPROTO, -EIO. The text
- * carries the API's own message. After a write -EIO (500) too may mean that it happened. */
+ * -EFBIG (413, or an answer beyond all measure), -EAGAIN (429, 503), -ETIMEDOUT (no server answered
+ * in time, 504; a write's outcome is unknown), -ECONNREFUSED, -EHOSTUNREACH, -EPROTO, -EIO. The
+ * text carries the API's own message. After a write -EIO (500) too may mean that it happened. */
 int kube_get(struct kube *k, const char *path, struct json **ret, struct fault *f);
 /* All items, page by page (500 each). RET is an array. VERSION (may be NULL) gets the list's
  * resourceVersion, the caller's. */
@@ -64,12 +65,13 @@ int kube_delete(struct kube *k, const char *path, const char *uid, const char *r
 
 /* Applies a stream of documents in the order given, as kubectl would: the API path comes from
  * apiVersion, kind (by discovery, cached) and metadata; without a namespace "default". NAME is for
- * messages, which name the document's number. Documents are split at lines that begin with "---" (or
+ * messages, which name the document's number. Documents are split at lines that begin with "---"
+ * (or
  * "..."), and their text is sent as it is; only apiVersion, kind and metadata are read, which must
- * be plain block YAML (lib/yaml.h), or the whole JSON. After a CustomResourceDefinition in the stream
- * an unknown kind or path is waited for, at most 20 s. An outcome that is unknown is applied again:
- * once more does no harm. CHANGED (may be NULL) gets the number of objects made or altered, also when
- * it stops at a fault. */
+ * be plain block YAML (lib/yaml.h), or the whole JSON. After a CustomResourceDefinition in the
+ * stream an unknown kind or path is waited for, at most 20 s. An outcome that is unknown is applied
+ * again: once more does no harm. CHANGED (may be NULL) gets the number of objects made or altered,
+ * also when it stops at a fault. */
 struct kube_stream {
 	const char *name, *manager;
 	bool force;
@@ -78,12 +80,12 @@ struct kube_stream {
 };
 int kube_apply_stream(struct kube *k, const struct kube_stream *s, int *changed, struct fault *f);
 
-/* Watches PATH from *VERSION for at most MS: EVENT is called with "ADDED", "MODIFIED", "DELETED" and
- * the object. VERSION NULL, or *VERSION NULL: from now. *VERSION follows what was seen, bookmarks
- * included, so that the next call (or page of a list) goes on from there. Connections last 20 s at
- * most, since a dead server's silence looks like having nothing to tell; a broken one resumes on the
- * next server. -ESTALE: version too old (410), list again. EVENT's negative return ends the watch and
- * is returned; a positive one ends it with 0, like MS. */
+/* Watches PATH from *VERSION for at most MS: EVENT is called with "ADDED", "MODIFIED", "DELETED"
+ * and the object. VERSION NULL, or *VERSION NULL: from now. *VERSION follows what was seen,
+ * bookmarks included, so that the next call (or page of a list) goes on from there. Connections
+ * last 20 s at most, since a dead server's silence looks like having nothing to tell; a broken one
+ * resumes on the next server. -ESTALE: version too old (410), list again. EVENT's negative return
+ * ends the watch and is returned; a positive one ends it with 0, like MS. */
 int kube_watch(struct kube *k, const char *path, char **version, int ms,
 	       int (*event)(void *user, const char *type, const struct json *object), void *user,
 	       struct fault *f);

@@ -75,5 +75,7 @@ int kube_kind_find(struct kube *k, const char *api_version, const char *kind,
 	kube_kinds_forget(k, api_version);
 	kube_kinds_add(k, api_version, list);
 	*ret = lookup(k, api_version, kind);
-	return *ret ? 0 : fault_set(f, ENOENT, "no matches for kind %s in version %s", kind, api_version);
+	return *ret ? 0
+		    : fault_set(f, ENOENT, "no matches for kind %s in version %s", kind,
+				api_version);
 }

@@ -32,7 +32,8 @@ struct kube_call {
 	const char *body;
 	size_t len;
 };
-/* Asks one server after the other as kube.h says. 0 with an answer of whatever status, or -errno. */
+/* Asks one server after the other as kube.h says. 0 with an answer of whatever status, or -errno.
+ */
 int kube_call(struct kube *k, const struct kube_call *c, struct http_response *rs, struct fault *f);
 /* kube_call, then the answer as kube.h's errors and, when RET is given, as an object. */
 int kube_ask(struct kube *k, const struct kube_call *c, struct json **ret, struct fault *f);
@@ -66,7 +67,7 @@ int kube_refused(int status, const char *body, size_t len, const char *context, 
 
 struct kube_watch {
 	struct str line; /* what came of the next line */
-	char *version;	  /* last seen */
+	char *version;	 /* last seen */
 	int (*event)(void *user, const char *type, const struct json *object);
 	void *user;
 	bool ended;  /* for good, by EVENT or a refusal: RESULT and FAULT tell */
@@ -85,7 +86,8 @@ void kube_watch_free(struct kube_watch *w);
 /* What a discovery answer (APIResourceList) says about API_VERSION is added to the cache. */
 void kube_kinds_add(struct kube *k, const char *api_version, const struct json *list);
 void kube_kinds_forget(struct kube *k, const char *api_version); /* NULL: all */
-/* From the cache, or from the server. -ENOENT: "no matches for kind". RET is valid until the next call. */
+/* From the cache, or from the server. -ENOENT: "no matches for kind". RET is valid until the next
+ * call. */
 int kube_kind_find(struct kube *k, const char *api_version, const char *kind,
 		   const struct kube_kind **ret, struct fault *f);
 

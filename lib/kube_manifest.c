@@ -1,6 +1,6 @@
-/* A stream of YAML documents: where each begins and ends, and what it is. Only the head is parsed: a
- * CustomResourceDefinition goes far beyond what lib/yaml.h is willing to read, and the API server reads
- * the rest anyway. */
+/* A stream of YAML documents: where each begins and ends, and what it is. Only the head is parsed:
+ * a CustomResourceDefinition goes far beyond what lib/yaml.h is willing to read, and the API server
+ * reads the rest anyway. */
 #include "lib/kube_internal.h"
 #include "lib/yaml.h"
 
@@ -51,7 +51,8 @@ int kube_documents_next(struct kube_documents *s, struct kube_document *d, struc
 		if (marker && found)
 			break; /* it is read again, as the beginning of the next */
 		if (begin && !is_blank(line + 3, n - 3))
-			return fault_set(f, EINVAL, "line %d: text behind \"---\" on the same line", s->line);
+			return fault_set(f, EINVAL, "line %d: text behind \"---\" on the same line",
+					 s->line);
 		s->pos += n;
 		s->line++;
 		if (marker || (!found && is_blank(line, n)))
@@ -78,7 +79,8 @@ static bool is_head_key(const char *line, size_t len)
 	return false;
 }
 
-/* The lines of the three top-level keys; the rest is left empty, so that line numbers stay right. */
+/* The lines of the three top-level keys; the rest is left empty, so that line numbers stay right.
+ */
 static void head_lines(const struct kube_document *d, struct str *out)
 {
 	bool keep = false;
@@ -90,7 +92,8 @@ static void head_lines(const struct kube_document *d, struct str *out)
 		const char *line = d->text + pos;
 		size_t n = line_length(line, d->len - pos);
 
-		/* In block style a line at the margin begins the next key, unless it is a list's item. */
+		/* In block style a line at the margin begins the next key, unless it is a list's
+		 * item. */
 		if (!is_space(*line) && *line != '#' && *line != '-')
 			keep = is_head_key(line, n);
 		if (keep)
@@ -149,7 +152,8 @@ static int head_json(const struct kube_document *d, const char *file, struct kub
 /* What goes into a path is checked here; the server checks the rest against the path. */
 static int head_check(const struct kube_head *h, const char *file, int line, struct fault *f)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 	const char *missing = !h->api_version ? "apiVersion" : !h->kind ? "kind" : "metadata.name";
 	const char *slash;
 
@@ -165,7 +169,8 @@ static int head_check(const struct kube_head *h, const char *file, int line, str
 		return fault_set(f, EINVAL, "%s:%d: apiVersion \"%s\"", file, line, h->api_version);
 	if (!*h->kind || h->kind[strspn(h->kind, letters)])
 		return fault_set(f, EINVAL, "%s:%d: kind \"%s\"", file, line, h->kind);
-	if (str_eq(h->name, ".") || str_eq(h->name, "..") || str_eq(h->ns, ".") || str_eq(h->ns, ".."))
+	if (str_eq(h->name, ".") || str_eq(h->name, "..") || str_eq(h->ns, ".") ||
+	    str_eq(h->ns, ".."))
 		return fault_set(f, EINVAL, "%s:%d: name \"%s\"", file, line, h->name);
 	return 0;
 }

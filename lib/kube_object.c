@@ -40,7 +40,8 @@ static int list_once(struct kube *k, const char *path, struct json **ret, char *
 	_free_ char *next = NULL;
 
 	for (int n = 0; n < PAGES_MAX; n++) {
-		_free_ char *at = next ? kube_with_query(first, "continue", next) : mem_strdup(first);
+		_free_ char *at =
+			next ? kube_with_query(first, "continue", next) : mem_strdup(first);
 		_json_ struct json *page = NULL;
 		const char *more;
 		int r = kube_get(k, at, &page, f);

@@ -1,10 +1,11 @@
-/* Watching: a stream of JSON lines that may break at any byte, followed over several connections. */
+/* Watching: a stream of JSON lines that may break at any byte, followed over several connections.
+ */
 #include "lib/kube_internal.h"
 #include "lib/timer.h"
 
 #include <errno.h>
 
-#define STREAM_MS 20000	   /* of one connection: a dead server says nothing, like an idle one */
+#define STREAM_MS 20000	     /* of one connection: a dead server says nothing, like an idle one */
 #define STREAM_SLACK_MS 1500 /* the server ends its stream by itself before this is used up */
 
 static int watch_end(struct kube_watch *w, int result)
@@ -55,15 +56,17 @@ static int watch_line(struct kube_watch *w, const char *line, size_t len)
 		return watch_error(w, object);
 	version = kube_meta(object, "resourceVersion");
 	if (!type || !version) {
-		fault_set(&w->fault, EPROTO, "watch: no event: %.*s", len < 200 ? (int)len : 200, line);
+		fault_set(&w->fault, EPROTO, "watch: no event: %.*s", len < 200 ? (int)len : 200,
+			  line);
 		w->broken = true;
 		return -ECANCELED;
 	}
 	if (str_eq(type, "ADDED") || str_eq(type, "MODIFIED") || str_eq(type, "DELETED")) {
 		r = w->event(w->user, type, object);
 		if (r < 0)
-			return watch_end(w, fault_set(&w->fault, -r, "watch: ended by %s of %s", type,
-						      kube_meta(object, "name") ?: "an object"));
+			return watch_end(w,
+					 fault_set(&w->fault, -r, "watch: ended by %s of %s", type,
+						   kube_meta(object, "name") ?: "an object"));
 		watch_version(w, version);
 		return r > 0 ? watch_end(w, 0) : 0;
 	}
@@ -82,7 +85,8 @@ int kube_watch_feed(void *watch, const char *data, size_t n)
 		int r = 0;
 
 		if (w->line.len + take > KUBE_LINE_MAX)
-			return watch_end(w, fault_set(&w->fault, EFBIG, "watch: a line of more than %u bytes",
+			return watch_end(w, fault_set(&w->fault, EFBIG,
+						      "watch: a line of more than %u bytes",
 						      KUBE_LINE_MAX));
 		str_add_n(&w->line, data, take);
 		if (end) {
@@ -154,8 +158,8 @@ static int watch_failed(struct kube_watch *w, const struct http_response *rs, co
 	return r;
 }
 
-/* One connection. 0: it was up and ended by itself or by time; -errno: it broke or never was. W->ended
- * says whether that is the end. */
+/* One connection. 0: it was up and ended by itself or by time; -errno: it broke or never was.
+ * W->ended says whether that is the end. */
 static int watch_stream(struct kube *k, const char *path, struct kube_watch *w, int ms,
 			struct fault *f)
 {

@@ -61,8 +61,8 @@ static bool lease_observe(struct lease *l, const struct json *object)
 
 	if (object)
 		l->transitions = transitions >= 0 && transitions < INT32_MAX ? transitions : 0;
-	/* Absent is not free: it may have been deleted while somebody holds it. */
-	if (object ? !holder || !*holder || lease_is_ours(l, object) : lease_held(l)) {
+	if (object ? !holder || !*holder || lease_is_ours(l, object)
+		   : !l->wait_absent || lease_held(l)) {
 		l->seen[0] = 0;
 		return !holder || !*holder;
 	}
@@ -135,7 +135,8 @@ static struct json *lease_build(const struct lease *l, const struct json *old, b
 	return j;
 }
 
-/* Compare-and-swap of OLD. 0 done; -ESTALE: somebody was quicker; another -errno: not known to be done. */
+/* Compare-and-swap of OLD. 0 done; -ESTALE: somebody was quicker; another -errno: not known to be
+ * done. */
 static int lease_swap(struct lease *l, struct kube *k, const struct json *old, bool release,
 		      struct fault *f)
 {
@@ -144,7 +145,8 @@ static int lease_swap(struct lease *l, struct kube *k, const struct json *old, b
 	_json_ struct json *wanted = lease_build(l, old, release, now);
 	_json_ struct json *back = NULL;
 	struct fault other = { 0 };
-	int r = old ? kube_replace(k, path, wanted, NULL, f) : kube_create(k, path, wanted, NULL, f);
+	int r = old ? kube_replace(k, path, wanted, NULL, f)
+		    : kube_create(k, path, wanted, NULL, f);
 
 	if (r == -EEXIST)
 		r = -ESTALE;
@@ -191,7 +193,9 @@ int lease_acquire(struct lease *l, struct kube *k, struct str *holder_now, struc
 			return 1;
 		}
 	}
-	return r == -ESTALE ? fault_set(f, EAGAIN, "Lease %s/%s: changes all the time", l->ns, l->name) : r;
+	return r == -ESTALE
+		       ? fault_set(f, EAGAIN, "Lease %s/%s: changes all the time", l->ns, l->name)
+		       : r;
 }
 
 bool lease_held(const struct lease *l)

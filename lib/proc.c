@@ -54,11 +54,12 @@ static void child_exec(const struct proc *p, int in, int out, int err, int repor
 	_exit(127);
 }
 
-/* The child reports a failed exec through a close-on-exec pipe, so that "no such program" is told apart
- * from a program that exits with 127. */
+/* The child reports a failed exec through a close-on-exec pipe, so that "no such program" is
+ * told apart from a program that exits with 127. */
 static int start(const struct proc *p, struct child *c, struct fault *f)
 {
-	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 }, rep[2] = { -1, -1 }, e = 0;
+	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 }, rep[2] = { -1, -1 },
+	    e = 0;
 	_fd_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	*c = (struct child){ .pid = -1, .pidfd = -1 };
@@ -119,8 +120,8 @@ static void feed(const struct proc *p, struct child *c)
 		fd_closep(&c->in);
 }
 
-/* Waits for the end of the process and of both outputs, within the limit. A grandchild that keeps an
- * output open after the program ended is waited for a moment only. */
+/* Waits for the end of the process and of both outputs, within the limit. A grandchild that
+ * keeps an output open after the program ended is waited for a moment only. */
 static bool converse(const struct proc *p, struct child *c, struct proc_result *r, int64_t until,
 		     int *wstatus)
 {
@@ -152,8 +153,9 @@ static bool converse(const struct proc *p, struct child *c, struct proc_result *
 	return true;
 }
 
-/* A program need not read its input: writing then raises SIGPIPE. It is held back for this thread alone;
- * ignoring it would change all of them, and two of them would undo each other's change. */
+/* A program need not read its input: writing then raises SIGPIPE. It is held back for this
+ * thread alone; ignoring it would change all of them, and two of them would undo each other's
+ * change. */
 static void hold_sigpipe(sigset_t *old)
 {
 	sigset_t set;
@@ -175,8 +177,8 @@ static void release_sigpipe(const sigset_t *old)
 	pthread_sigmask(SIG_SETMASK, old, NULL);
 }
 
-/* Kills the group and waits, but not for ever: a process that hangs in the kernel, on a dead disk, does
- * not die of SIGKILL either. */
+/* Kills the group and waits, but not for ever: a process that hangs in the kernel, on a dead
+ * disk, does not die of SIGKILL either. */
 static void put_down(struct child *c, int *wstatus)
 {
 	struct pollfd gone = { .fd = c->pidfd, .events = POLLIN };

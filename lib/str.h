@@ -1,7 +1,7 @@
-/* Strings that grow, lists of strings, ownership by cleanup attribute, and the calls that are banned
- * because they have cost other C projects their security record.
- * Memory: allocation failure ends the program (mem_* never return NULL): a node agent of a few
- * megabytes has nothing better to do, and half the error paths of C exist only for that case. */
+/* Strings that grow, lists of strings, ownership by cleanup attribute, and the calls that are
+ * banned because they have cost other C projects their security record. Memory: allocation failure
+ * ends the program (mem_* never return NULL): a node agent of a few megabytes has nothing better to
+ * do, and half the error paths of C exist only for that case. */
 #pragma once
 
 #include <stdarg.h>
@@ -63,7 +63,8 @@ struct strv {
 	char **v;
 	size_t n;
 };
-/* break and continue work: the inner loop, there to declare the item, tells the outer one how it ended. */
+/* break and continue work: the inner loop, there to declare the item, tells the outer one how it
+ * ended. */
 #define strv_each(item, list)                                                                      \
 	for (size_t i_##item = 0, go_##item = 1; go_##item && i_##item < (list)->n;                \
 	     go_##item = !go_##item, i_##item++)                                                   \

@@ -37,7 +37,8 @@ static void conn_close(struct conn *c)
 }
 
 /* OpenSSL's own socket BIO writes with write(2): a peer that went away would kill the program by
- * SIGPIPE. A library has no business changing the process's signals, so these send with MSG_NOSIGNAL. */
+ * SIGPIPE. A library has no business changing the process's signals, so these send with
+ * MSG_NOSIGNAL. */
 static int bio_write(BIO *b, const char *data, int len)
 {
 	ssize_t n = send((int)(intptr_t)BIO_get_data(b), data, (size_t)len, MSG_NOSIGNAL);
@@ -74,7 +75,8 @@ static int use_identity(SSL_CTX *ctx, const char *ca_pem, const char *cert_pem, 
 	if (ossl_certs_read(ca_pem, &cas, f) < 0 || ossl_certs_read(cert_pem, &chain, f) < 0 ||
 	    ossl_key_read(key_pem, &key, f) < 0)
 		return -EINVAL;
-	ok = SSL_CTX_use_certificate(ctx, sk_X509_value(chain, 0)) && SSL_CTX_use_PrivateKey(ctx, key);
+	ok = SSL_CTX_use_certificate(ctx, sk_X509_value(chain, 0)) &&
+	     SSL_CTX_use_PrivateKey(ctx, key);
 	for (int i = 1; ok && i < sk_X509_num(chain); i++)
 		ok = SSL_CTX_add1_chain_cert(ctx, sk_X509_value(chain, i));
 	for (int i = 0; ok && i < sk_X509_num(cas); i++)
@@ -94,7 +96,8 @@ int tls_new(const char *ca_pem, const char *cert_pem, const char *key_pem, struc
 	    !BIO_meth_set_read(t->bio, bio_read) || !BIO_meth_set_ctrl(t->bio, bio_ctrl) ||
 	    !SSL_CTX_set_min_proto_version(t->ctx, TLS1_3_VERSION))
 		return ossl_fault(f, EIO, "TLS");
-	/* Each message is a connection of its own: a resumed session would skip the certificates. */
+	/* Each message is a connection of its own: a resumed session would skip the
+	 * certificates. */
 	SSL_CTX_set_num_tickets(t->ctx, 0);
 	SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_options(t->ctx, SSL_OP_NO_TICKET);
@@ -147,7 +150,6 @@ static bool refused_us(unsigned long e)
 	case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
 	case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
 	case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
-	case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
 	case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
 	case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
 		return ERR_GET_LIB(e) == ERR_LIB_SSL;
@@ -257,8 +259,8 @@ static int receive_message(struct conn *c, struct str *text, struct fault *f)
 		return r;
 	len = ntohl(len);
 	if (len > TLS_MESSAGE_MAX)
-		return fault_set(f, EPROTO, "%s: a message of %u bytes, allowed are %d", c->who, len,
-				 TLS_MESSAGE_MAX);
+		return fault_set(f, EPROTO, "%s: a message of %u bytes, allowed are %d", c->who,
+				 len, TLS_MESSAGE_MAX);
 	buf = mem_alloc(len);
 	r = len ? conn_do(c, READ, buf, len, f) : 0;
 	if (r >= 0)
@@ -295,15 +297,14 @@ static int conn_open(struct conn *c, const char *address, int port, struct fault
 {
 	struct sockaddr_storage to;
 	socklen_t n = to_sockaddr(address, port, &to), size = sizeof(int);
-	int e = 0, r;
+	int e, r;
 
 	if (!n)
 		return fault_set(f, EINVAL, "%s: not an IP address", address);
 	c->fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (c->fd < 0)
 		return fault_errno(f, "socket");
-	if (connect(c->fd, (struct sockaddr *)&to, n) < 0)
-		e = errno;
+	e = connect(c->fd, (struct sockaddr *)&to, n) < 0 ? errno : 0;
 	if (e == EINPROGRESS) {
 		r = conn_wait(c, POLLOUT, "connect", f);
 		if (r < 0)
@@ -323,8 +324,8 @@ int tls_ask(struct tls *t, const char *address, int port, const char *peer, cons
 
 	snprintf(c.who, sizeof c.who, "%s port %d", address, port);
 	if (len > TLS_MESSAGE_MAX)
-		return fault_set(f, EMSGSIZE, "%s: a request of %zu bytes, allowed are %d", c.who, len,
-				 TLS_MESSAGE_MAX);
+		return fault_set(f, EMSGSIZE, "%s: a request of %zu bytes, allowed are %d", c.who,
+				 len, TLS_MESSAGE_MAX);
 	r = conn_open(&c, address, port, f);
 	if (r >= 0)
 		r = conn_start(&c, t, false, name, f);
@@ -333,7 +334,8 @@ int tls_ask(struct tls *t, const char *address, int port, const char *peer, cons
 	if (!str_eq(name, peer))
 		return fault_set(f, EACCES, "%s: calls itself '%s', not '%s'", c.who, name, peer);
 	r = send_message(&c, request, len, f);
-	/* A peer that refuses our certificate closes while we write; its reason is still readable. */
+	/* A peer that refuses our certificate closes while we write; its reason is still
+	 * readable. */
 	if (r >= 0 || r == -EPROTO)
 		r = receive_message(&c, answer, f);
 	if (r >= 0)

@@ -1,7 +1,33 @@
 # What the tests are and how they run. Included by the Makefile.
+# `check` is what the README and CI run; each part can be run alone.
 
 ASAN := BUILD=build/asan VARIANT_CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" \
         VARIANT_LDFLAGS="-fsanitize=address,undefined"
+JOBS := $(shell nproc)
+
+.PHONY: check check-fast check-lab lab lab-down
+check: check-fast ## all fast tests and a short list of lab cases (root; at most 20 minutes)
+	tests/lab/run --list short
+
+check-fast: ## everything that needs no booted node
+	tests/deps test
+	$(MAKE) -j$(JOBS) all
+	$(MAKE) -j$(JOBS) $(TESTS:%=$(BUILD)/tests/unit/%) $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
+	$(MAKE) unit fuzz-replay golden docs-check check-steps sim
+	$(MAKE) check-asan
+	shellcheck -x $(SHELL_FILES)
+
+check-lab: ## every lab case (root, about two hours with K3s)
+	tests/deps test
+	tests/lab/run --list full
+
+lab: ## boots three nodes from their seeds and ends with three Ready K3s servers (root)
+	tests/lab/lab up
+
+lab-down: ## leaves nothing behind
+	tests/lab/lab down
+
+SHELL_FILES := $(shell grep -rlE '^\#!.*(ba)?sh' --include='*' tests .ci docs/completion 2>/dev/null | grep -v '/fixtures/')
 
 .PHONY: unit fuzz-replay check-asan
 unit: $(TESTS:%=$(BUILD)/tests/unit/%) ## unit tests
@@ -10,5 +36,33 @@ unit: $(TESTS:%=$(BUILD)/tests/unit/%) ## unit tests
 fuzz-replay: $(FUZZERS:%=$(BUILD)/tests/fuzz/%) ## replays every corpus
 	@set -e; for t in $^; do n=$${t##*/fuzz_}; echo "== fuzz $$n"; $$t tests/fuzz/corpus/$$n; done
 
-check-asan: ## unit and corpus under AddressSanitizer and UBSan
-	$(MAKE) $(ASAN) unit fuzz-replay
+check-asan: ## unit, corpus and golden tests under AddressSanitizer and UBSan
+	$(MAKE) -j$(JOBS) $(ASAN) all $(TESTS:%=build/asan/tests/unit/%) $(FUZZERS:%=build/asan/tests/fuzz/%)
+	$(MAKE) $(ASAN) unit fuzz-replay golden
+
+# Steps of first boot on a machine made of namespaces and loop devices: want root, skipped by name without.
+$(BUILD)/tests/steps/drive: tests/steps/drive.c $(BUILD)/libphoenix.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(BUILD)/libphoenix.a $(ALL_LIBS)
+
+.PHONY: check-steps
+check-steps: $(BUILD)/tests/steps/drive ## disk and firewall steps, for real (root)
+	tests/steps/firewall.sh $<
+	tests/steps/disk.sh $<
+
+.PHONY: golden docs-check contract
+golden: $(BUILD)/phoenix ## inputs in, trees out, each run twice
+	tests/golden/run $<
+
+docs-check: $(BUILD)/phoenix ## manual pages, --help and README agree with the program
+	tests/docs/check $<
+
+$(BUILD)/tests/contract/%: tests/contract/%.c $(BUILD)/libphoenix.a
+	@mkdir -p $(@D)
+	$(SAY) TEST $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(BUILD)/libphoenix.a $(ALL_LIBS) -lcmocka
+
+contract: $(BUILD)/tests/contract/kube_contract ## the API client against a real API server (root, K3s)
+	tests/contract/on-k3s $<
+
+-include $(wildcard tests/sim/sim.mk)

@@ -1,5 +1,6 @@
 /* What an API server, or whoever stands at its address, may answer: refusals, lines of a watch,
- * discovery; and manifests, split and read. The first byte chooses, its high bits the piece size. */
+ * discovery; and manifests, split and read. The first byte chooses, its high bits the piece size.
+ */
 #include "lib/kube_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -54,7 +55,8 @@ static void manifests(const char *text, size_t len)
 
 		if (d.text < text || d.text + d.len > text + len || !d.len)
 			abort();
-		if (kube_head_read(&d, "x", &h, NULL) == 0 && (!h.name || !h.kind || !h.api_version))
+		if (kube_head_read(&d, "x", &h, NULL) == 0 &&
+		    (!h.name || !h.kind || !h.api_version))
 			abort();
 	}
 }

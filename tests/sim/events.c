@@ -3,7 +3,7 @@
 
 static void keep_snapshot(struct world *w, int i)
 {
-	int s = below(w, SNAPS);
+	int s = NODE_COUNT + below(w, SNAPS - NODE_COUNT);
 
 	w->snaps[s].used = true;
 	w->snaps[s].node = i;
@@ -115,7 +115,6 @@ static void etcd_gone(struct world *w, int i)
 			continue;
 		power_off(w, j);
 		w->m[j].disk.etcd = (struct etcd){ 0 };
-		w->m[j].disk.reset = false;
 		w->m[j].disk.since = w->step;
 		note(w, "%s: somebody deleted K3s's data", node_names[j]);
 		power_on(w, j);
@@ -144,6 +143,9 @@ static void old_disk(struct world *w, int i)
 
 static void two_old_disks(struct world *w, int i)
 {
+	if (chance(w, 50))
+		for (int j = 0; j < NODE_COUNT; j++)
+			w->m[j].side = j == (i + 2) % NODE_COUNT;
 	old_disk(w, i);
 	old_disk(w, (i + 1) % NODE_COUNT);
 }
@@ -190,8 +192,16 @@ static void replacement(struct world *w, int i)
 
 static void recover(struct world *w, int i)
 {
-	if (w->m[i].on && w->m[i].disk.etcd.wal)
-		recover_begin(w, i);
+	if (w->m[i].on)
+		word_recover(w, i);
+}
+
+/* The mistake that recover has to survive: the others are not lost, only out of sight. */
+static void recover_cut_off(struct world *w, int i)
+{
+	for (int j = 0; j < NODE_COUNT; j++)
+		w->m[j].side = j == i;
+	recover(w, i);
 }
 
 static void words(struct world *w, int i)
@@ -213,7 +223,7 @@ static const struct {
 	{ etcd_gone, { 0, 3, 1, 1, 1, 2 } },	 { snapshot, { 0, 0, 10, 0, 0, 6 } },
 	{ old_disk, { 0, 0, 8, 0, 0, 6 } },	 { two_old_disks, { 0, 0, 2, 0, 0, 2 } },
 	{ destroy, { 0, 0, 0, 8, 2, 4 } },	 { replacement, { 0, 0, 0, 16, 6, 8 } },
-	{ recover, { 0, 0, 0, 2, 16, 6 } },	 { words, { 0, 6, 6, 10, 10, 10 } },
+	{ recover, { 0, 0, 0, 2, 16, 6 } },	 { recover_cut_off, { 0, 0, 0, 0, 6, 2 } },	 { words, { 0, 6, 6, 10, 10, 10 } },
 };
 
 void event(struct world *w)
@@ -244,33 +254,75 @@ void event_late(struct world *w)
 	node_take(w, r);
 }
 
+static bool stage_reached(struct world *w, int target)
+{
+	int voters = 0, learners = 0;
+
+	for (int i = 0; i < NODE_COUNT; i++) {
+		struct member_list l;
+
+		if (!w->m[i].runs)
+			continue;
+		etcd_list(&w->m[i].disk.etcd, w->m[i].commit, &l);
+		if (l.n_voters >= voters)
+			learners = l.n_learners;
+		if (l.n_voters > voters)
+			voters = l.n_voters;
+	}
+	return voters >= target || (target == NODE_COUNT + 1 && voters == 1 && learners);
+}
+
+static void grow(struct world *w, int target, bool snaps)
+{
+	for (int n = 1; n < 900 && !*w->broken && !stage_reached(w, target); n++) {
+		if (snaps && chance(w, 1))
+			keep_snapshot(w, below(w, NODE_COUNT));
+		if (n % 250 == 0)
+			operator_acts(w);
+		world_step(w);
+	}
+}
+
+/* A cluster that was, whose disks may come back into the one that is. */
+static void earlier_life(struct world *w)
+{
+	int i = below(w, NODE_COUNT);
+
+	grow(w, 1 + below(w, NODE_COUNT), true);
+	for (int j = 0; j < NODE_COUNT; j++) {
+		w->snaps[j].used = true;
+		w->snaps[j].node = j;
+		w->snaps[j].disk = w->m[j].disk;
+	}
+	switch (below(w, 4)) {
+	case 0:
+		wipe(w, i);
+		two_wiped(w, (i + 1) % NODE_COUNT);
+		break;
+	case 1:
+		two_wiped(w, i);
+		break;
+	case 2:
+		etcd_gone(w, i);
+		break;
+	default:
+		recover(w, i);
+		grow(w, NODE_COUNT + 2, false);
+		break;
+	}
+}
+
 /* A quiet beginning up to some number of voters, so that faults meet every stage of a cluster. */
 void event_prefix(struct world *w)
 {
-	int target = below(w, NODE_COUNT + 2), snaps = w->profile == PROFILE_OLD_DISKS ||
-							w->profile == PROFILE_ALL;
+	bool snaps = w->profile == PROFILE_OLD_DISKS || w->profile == PROFILE_ALL;
+	int target = below(w, NODE_COUNT + 2);
 
 	w->quiet = true;
-	for (int n = 0; n < 600 && !*w->broken && target; n++) {
-		int voters = 0, learners = 0;
-
-		for (int i = 0; i < NODE_COUNT; i++) {
-			struct member_list l;
-
-			if (!w->m[i].runs)
-				continue;
-			etcd_list(&w->m[i].disk.etcd, w->m[i].commit, &l);
-			if (l.n_voters > voters)
-				voters = l.n_voters;
-			if (l.n_voters >= voters)
-				learners = l.n_learners;
-		}
-		if (voters >= target || (target == NODE_COUNT + 1 && voters == 1 && learners))
-			break;
-		if (snaps && voters && chance(w, 1))
-			keep_snapshot(w, below(w, NODE_COUNT));
-		world_step(w);
-	}
+	if (snaps && chance(w, 50))
+		earlier_life(w);
+	if (target)
+		grow(w, target, snaps);
 	w->quiet = false;
 	note(w, "faults begin");
 }

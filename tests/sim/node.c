@@ -2,35 +2,49 @@
  * between any two steps anything may happen to any machine. */
 #include "tests/sim/sim.h"
 
+static void from_records(const struct disk *d, struct node_view *v)
+{
+	v->answered = true;
+	v->promise = d->promise;
+	memcpy(v->cluster, d->cluster, ID_LEN);
+	v->generation = d->generation;
+	v->retired = d->retired;
+	v->retired_for = d->retired_for;
+	v->marker[0] = 0;
+	if (v->state == NODE_BLANK && !str_eq(d->formed, d->words.abandoned))
+		memcpy(v->marker, d->formed, ID_LEN);
+}
+
+/* What the etcd data says at this moment. */
 void node_view(const struct world *w, int i, struct node_view *ret)
 {
 	const struct machine *m = &w->m[i];
-	const struct disk *d = &m->disk;
+	const struct etcd *e = &m->disk.etcd;
 	struct member_list l;
+	int upto = m->runs ? m->commit : e->n;
 
 	*ret = (struct node_view){ .answered = true, .promise.node = -1 };
 	if (m->mount != MOUNT_OK)
 		return;
-	ret->promise = d->promise;
-	snprintf(ret->cluster, ID_LEN, "%s", d->cluster);
-	ret->generation = d->generation;
-	ret->retired = d->retired;
-	ret->retired_for = d->retired_for;
 	ret->state = NODE_BLANK;
-	if (!d->etcd.wal) {
-		if (!str_eq(d->formed, d->words.abandoned))
-			snprintf(ret->marker, ID_LEN, "%s", d->formed);
-		return;
+	if (e->wal) {
+		etcd_list(e, upto, &l);
+		memcpy(ret->voters, l.voters, sizeof l.voters);
+		memcpy(ret->learners, l.learners, sizeof l.learners);
+		ret->n_voters = l.n_voters;
+		ret->n_learners = l.n_learners;
+		ret->self = e->id;
+		ret->removed = e->tombstone || etcd_removed(e, upto, e->id);
+		ret->state = !ret->removed && list_has(l.voters, l.n_voters, e->id) ? NODE_MEMBER :
+										      NODE_JOINING;
 	}
-	etcd_list(&d->etcd, m->runs ? m->commit : d->etcd.n, &l);
-	memcpy(ret->voters, l.voters, sizeof l.voters);
-	memcpy(ret->learners, l.learners, sizeof l.learners);
-	ret->n_voters = l.n_voters;
-	ret->n_learners = l.n_learners;
-	ret->self = d->etcd.id;
-	ret->removed = d->etcd.tombstone ||
-		       etcd_removed(&d->etcd, m->runs ? m->commit : d->etcd.n, d->etcd.id);
-	ret->state = list_has(l.voters, l.n_voters, d->etcd.id) ? NODE_MEMBER : NODE_JOINING;
+	from_records(&m->disk, ret);
+}
+
+void node_look_at_self(struct world *w, int i)
+{
+	node_view(w, i, &w->m[i].me);
+	w->m[i].answered = true;
 }
 
 int highest_generation(const struct world *w, int i)
@@ -41,15 +55,31 @@ int highest_generation(const struct world *w, int i)
 	for (int j = 0; j < NODE_COUNT; j++) {
 		const struct node_view *v = &m->views[j];
 
-		if (!v->answered)
-			continue;
-		/* Our own record of a formation that never came about is no cluster. */
-		if ((j != i || *m->disk.formed) && v->generation > max)
+		if (v->answered && v->generation > max)
 			max = v->generation;
-		if (v->retired > max)
+		if (v->answered && v->retired > max)
 			max = v->retired;
 	}
 	return max;
+}
+
+/* From the decision to form or join until this node has seen its own data. */
+static bool leaving_blank(const struct machine *m)
+{
+	return m->phase == PHASE_FORM_WAL || m->phase == PHASE_JOIN_ADD || m->phase == PHASE_JOIN_WAL ||
+	       (m->me.state == NODE_BLANK && m->disk.etcd.wal);
+}
+
+/* What the others are told: a node that is about to have data does not say that it is blank. */
+void node_tells(const struct world *w, int i, struct node_view *ret)
+{
+	const struct machine *m = &w->m[i];
+
+	*ret = m->me;
+	if (ret->state != NODE_UNKNOWN)
+		from_records(&m->disk, ret);
+	if (ret->state == NODE_BLANK && leaving_blank(m))
+		ret->state = NODE_JOINING;
 }
 
 void look_begin(struct world *w, int i)
@@ -62,8 +92,8 @@ void look_begin(struct world *w, int i)
 	m->round = w->step;
 }
 
-/* Each peer's API first, its view after: a view older than the readiness could lack our own member.
- * True when the round is complete. */
+/* Each peer's API, and its view: as old as that node's last look at itself. True when the round is
+ * complete. */
 bool look_step(struct world *w, int i)
 {
 	struct machine *m = &w->m[i];
@@ -78,35 +108,57 @@ bool look_step(struct world *w, int i)
 	heard = reach(w, i, j) && (w->quiet || chance(w, 85));
 	if (what == 0) {
 		m->truly_ready[j] = heard && raft_ready(w, j);
-	} else if (heard && w->m[i].differs == w->m[j].differs) {
-		node_view(w, j, &m->views[j]);
+	} else if (heard && w->m[i].differs == w->m[j].differs && w->m[j].answered) {
+		node_tells(w, j, &m->views[j]);
 		m->views[j].api_ready = m->truly_ready[j];
 	}
 	return false;
 }
 
-/* The giver's side: decided on its view of this moment, durable before the answer. */
+/* Data of ours that another node's recovery supersedes. Of two recoveries the higher generation wins,
+ * then the first node. A blank node has nothing to retire, but ends what it promised. */
+static void take_retire(struct world *w, const struct request *r)
+{
+	struct machine *m = &w->m[r->to];
+	struct disk *d = &m->disk;
+
+	if (leaving_blank(m))
+		return;
+	if (!d->etcd.wal) {
+		d->promise = (struct promise){ .node = -1 };
+		d->formation[0] = 0;
+		return;
+	}
+	if (r->generation <= d->generation ||
+	    (d->recovering && (r->generation < d->words.generation ||
+			       (r->generation == d->words.generation && r->from > r->to))))
+		return;
+	d->recovering = false;
+	d->retired = r->generation;
+	d->retired_for = r->from;
+	stop_k3s(w, r->to);
+	m->phase = PHASE_IDLE;
+	note(w, "%s: retired for %s, generation %d", node_names[r->to], node_names[r->from],
+	     r->generation);
+}
+
+/* The giver's side: durable before the answer. From the moment that K3s is being started on a blank
+ * disk nothing is promised. */
 void node_take(struct world *w, const struct request *r)
 {
 	struct machine *m = &w->m[r->to];
-	struct node_view local;
+	struct node_view local = m->me;
 	char why[WHY_LEN];
 
-	if (!can_write(w, r->to))
+	if (!can_write(w, r->to) || !m->answered)
 		return;
 	if (r->retire) {
-		if (r->generation <= m->disk.generation || r->generation < m->disk.retired ||
-		    (r->generation == m->disk.retired && r->from != m->disk.retired_for))
-			return;
-		stop_k3s(w, r->to);
-		m->phase = PHASE_IDLE;
-		m->disk.retired = r->generation;
-		m->disk.retired_for = r->from;
-		note(w, "%s: retired for %s, generation %d", node_names[r->to], node_names[r->from],
-		     r->generation);
+		take_retire(w, r);
 		return;
 	}
-	node_view(w, r->to, &local);
+	from_records(&m->disk, &local);
+	if (leaving_blank(m))
+		return;
 	if (!decide_promise(&local, r->from, &r->promise, r->generation, r->abandons, why)) {
 		note(w, "%s: no promise to %s: %s", node_names[r->to], node_names[r->from], why);
 		return;
@@ -115,49 +167,55 @@ void node_take(struct world *w, const struct request *r)
 		broken(w, "promise-with-data: %s has etcd data and promised", node_names[r->to]);
 	m->disk.promise = r->promise;
 	m->disk.promise.node = r->from;
-	if (r->from == r->to) {
-		memcpy(m->disk.formation, r->promise.formation, ID_LEN);
-		memcpy(m->disk.cluster, r->promise.cluster, ID_LEN);
-	}
 	note(w, "%s: promised to %s, formation %s", node_names[r->to], node_names[r->from],
 	     r->promise.formation);
 }
 
-static int next_generation(const struct world *w, int i)
+/* The formation id is durable before anyone hears it; so are the cluster's, and the generation. */
+static void begin(struct world *w, int i)
 {
-	const struct machine *m = &w->m[i];
-	int g = highest_generation(w, i) + 1;
+	struct disk *d = &w->m[i].disk;
+	int seen = highest_generation(w, i);
 
-	return m->disk.words.generation == g - 1 && g > 1 ? g - 1 : g;
+	if (!*d->formation) {
+		new_id(w, d->formation);
+		if (!*d->cluster || *d->formed) {
+			new_id(w, d->cluster);
+			d->formed[0] = 0;
+		}
+		seen = d->words.generation && d->words.generation == seen ? seen : seen + 1;
+	}
+	if (seen > d->generation)
+		d->generation = seen;
 }
 
-/* Asks one node; own promise first, because the formation id must be durable before anyone hears it. */
+/* Own promise first: a node that cannot have it asks nobody. */
 static void ask_step(struct world *w, int i)
 {
 	struct machine *m = &w->m[i];
-	struct request r = { .used = true, .from = i, .to = m->at == 0 ? i : m->at - 1 };
+	struct request r = { .used = true, .from = i, .to = (i + m->at) % NODE_COUNT, .promise.node = i };
 
-	if (m->at++ > NODE_COUNT) {
+	if (m->at++ == 0) {
+		if (can_write(w, i))
+			begin(w, i);
+		r.to = i;
+	} else if (m->at > NODE_COUNT + 1) {
 		m->phase = PHASE_IDLE;
 		return;
 	}
-	if ((r.to == i && m->at > 1) || !m->last.ask[r.to])
-		return;
-	r.promise.node = i;
 	memcpy(r.promise.formation, m->disk.formation, ID_LEN);
 	memcpy(r.promise.cluster, m->disk.cluster, ID_LEN);
 	memcpy(r.abandons, m->disk.words.abandoned, ID_LEN);
-	r.generation = next_generation(w, i);
-	if (r.to == i && !*r.promise.formation) {
-		new_id(w, r.promise.formation);
-		new_id(w, r.promise.cluster);
-	}
-	if (!*r.promise.formation && r.to != i)
-		m->phase = PHASE_IDLE;
-	else if (reach(w, i, r.to) && m->differs == w->m[r.to].differs) {
-		if (r.to != i && !w->quiet && chance(w, 15))
+	r.generation = m->disk.generation;
+	if (r.to == i) {
+		if (*r.promise.formation)
+			node_take(w, &r);
+		if (m->disk.promise.node != i || !str_eq(m->disk.promise.formation, r.promise.formation))
+			m->phase = PHASE_IDLE;
+	} else if (m->last.ask[r.to] && reach(w, i, r.to) && m->differs == w->m[r.to].differs) {
+		if (!w->quiet && chance(w, 15))
 			w->late[below(w, LATE_MAX)] = r;
-		else if (r.to == i || w->quiet || chance(w, 85))
+		else if (w->quiet || chance(w, 85))
 			node_take(w, &r);
 	}
 }
@@ -166,25 +224,13 @@ static void form_step(struct world *w, int i)
 {
 	struct machine *m = &w->m[i];
 
-	if (!can_write(w, i)) {
-		m->phase = PHASE_IDLE;
+	m->phase = PHASE_IDLE;
+	if (!can_write(w, i))
 		return;
-	}
-	if (m->phase == PHASE_FORM_RECORD) {
-		m->disk.generation = m->form_generation;
-		m->disk.retired = 0;
-		m->phase = PHASE_FORM_WAL;
-	} else if (m->phase == PHASE_FORM_WAL) {
-		oracle_form(w, i);
-		raft_form(w, i);
-		start_k3s(w, i);
-		note(w, "%s: FORMED %s, generation %d", node_names[i], m->disk.cluster,
-		     m->disk.generation);
-		m->phase = PHASE_FORMED;
-	} else {
-		memcpy(m->disk.formed, m->disk.cluster, ID_LEN);
-		m->phase = PHASE_IDLE;
-	}
+	oracle_form(w, i);
+	raft_form(w, i);
+	start_k3s(w, i);
+	note(w, "%s: FORMED %s, generation %d", node_names[i], m->disk.cluster, m->disk.generation);
 }
 
 /* K3s's join at the leader: one learner at a time; a member of this node's name that has started is
@@ -249,12 +295,15 @@ static void join_step(struct world *w, int i)
 		return;
 	}
 	if (m->phase == PHASE_JOIN_RECORD) {
-		/* The old record must not speak for the data that comes; what was seen is kept. */
-		m->disk.cluster[0] = 0;
-		if (m->disk.retired > m->disk.generation)
-			m->disk.generation = m->disk.retired;
-		m->disk.retired = 0;
-		m->phase = PHASE_JOIN_ADD;
+		const struct node_view *peer = &m->views[m->last.through];
+
+		m->phase = *peer->cluster ? PHASE_JOIN_ADD : PHASE_IDLE;
+		if (!str_eq(m->disk.formed, peer->cluster))
+			m->disk.formed[0] = 0;
+		memcpy(m->disk.cluster, peer->cluster, ID_LEN);
+		m->disk.words.abandoned[0] = 0;
+		m->disk.generation = peer->generation;
+		m->disk.formation[0] = 0;
 		return;
 	}
 	if (m->disk.etcd.wal)
@@ -264,46 +313,70 @@ static void join_step(struct world *w, int i)
 	m->phase = PHASE_IDLE;
 }
 
-/* A join completed, a formation or a reset whose record is missing, words that have served. True: one
- * durable write was made. */
+/* The word that a node is destroyed ends when what came in its place has joined. */
+static void end_words(struct world *w, int i)
+{
+	struct machine *m = &w->m[i];
+
+	for (int j = 0; j < NODE_COUNT && !m->disk.recovering && can_write(w, i); j++) {
+		bool listed = false;
+
+		for (int k = 0; k < m->me.n_voters; k++)
+			listed |= m->me.voters[k].node == j;
+		for (int k = 0; k < m->me.n_learners; k++)
+			listed |= m->me.learners[k].node == j;
+		if (listed || (m->views[j].answered && m->views[j].self))
+			m->disk.words.missing[j] = false;
+	}
+}
+
+/* This node is ready and a voter: what has become true is written down. True: that was done. */
 static bool finish(struct world *w, int i)
+{
+	struct disk *d = &w->m[i].disk;
+	struct node_view v;
+	bool words = d->words.generation || *d->words.abandoned;
+
+	node_view(w, i, &v);
+	for (int j = 0; j < NODE_COUNT; j++)
+		words |= d->words.missing[j];
+	if (!can_write(w, i) || !w->m[i].runs || v.state != NODE_MEMBER || !raft_ready(w, i))
+		return false;
+	node_look_at_self(w, i);
+	words = words && v.n_voters == NODE_COUNT && !d->recovering;
+	if (str_eq(d->formed, d->cluster) && d->promise.node < 0 && !*d->formation && !d->retired &&
+	    !words)
+		return false;
+	memcpy(d->formed, d->cluster, ID_LEN);
+	d->promise = (struct promise){ .node = -1 };
+	d->formation[0] = 0;
+	d->retired = 0;
+	if (words)
+		d->words = (struct words){ 0 };
+	return true;
+}
+
+/* The rename, then the record: a power cut between leaves a blank disk with an old record. */
+static void aside_step(struct world *w, int i)
 {
 	struct machine *m = &w->m[i];
 	struct disk *d = &m->disk;
-	struct node_view v;
-	int leader;
 
+	m->phase = PHASE_IDLE;
 	if (!can_write(w, i))
-		return false;
-	if (d->reset) {
-		m->phase = PHASE_RESET_RECORD;
-		recover_step(w, i);
-		return true;
+		return;
+	oracle_aside(w, i);
+	stop_k3s(w, i);
+	d->etcd = (struct etcd){ 0 };
+	note(w, "%s: etcd's data kept aside", node_names[i]);
+	if (!w->quiet && chance(w, 10)) {
+		power_off(w, i);
+		return;
 	}
-	if (!m->runs || (leader = raft_leader(w, i)) < 0)
-		return false;
-	node_view(w, i, &v);
-	if (v.state != NODE_MEMBER || d->retired)
-		return false;
-	if (!*d->cluster) {
-		memcpy(d->cluster, w->m[leader].disk.cluster, ID_LEN);
-		d->generation = w->m[leader].disk.generation;
-		return true;
-	}
-	if (!str_eq(d->formed, d->cluster)) {
-		memcpy(d->formed, d->cluster, ID_LEN);
-		return true;
-	}
-	if (d->promise.node >= 0 || *d->formation) {
-		d->promise = (struct promise){ .node = -1 };
-		d->formation[0] = 0;
-		return true;
-	}
-	if (v.n_voters == NODE_COUNT && (d->words.generation || *d->words.abandoned)) {
-		d->words = (struct words){ 0 };
-		return true;
-	}
-	return false;
+	d->formation[0] = 0;
+	d->promise = (struct promise){ .node = -1 };
+	if (*d->words.abandoned && str_eq(d->words.abandoned, d->cluster))
+		d->formed[0] = d->words.abandoned[0] = 0;
 }
 
 static void act(struct world *w, int i)
@@ -311,7 +384,13 @@ static void act(struct world *w, int i)
 	struct machine *m = &w->m[i];
 	struct decision d;
 
-	node_view(w, i, &m->views[i]);
+	node_look_at_self(w, i);
+	m->views[i] = m->me;
+	end_words(w, i);
+	if (m->disk.recovering && m->mount == MOUNT_OK) {
+		recover_begin(w, i);
+		return;
+	}
 	decide(i, m->views, &m->disk.words, m->disk.formation, node_names, &d);
 	if (w->verbose && (d.action != m->last.action || !str_eq(d.why, m->last.why)))
 		note(w, "%s: %s: %s", node_names[i], action_name(d.action), d.why);
@@ -330,8 +409,7 @@ static void act(struct world *w, int i)
 	if (d.action == ACT_ASK_PROMISES) {
 		m->phase = PHASE_ASK;
 	} else if (d.action == ACT_FORM) {
-		m->form_generation = next_generation(w, i);
-		m->phase = PHASE_FORM_RECORD;
+		m->phase = PHASE_FORM_WAL;
 	} else if (d.action == ACT_JOIN) {
 		m->phase = PHASE_JOIN_RECORD;
 	} else if (d.action == ACT_MOVE_ASIDE) {
@@ -364,9 +442,7 @@ void node_step(struct world *w, int i)
 	case PHASE_ASK:
 		ask_step(w, i);
 		break;
-	case PHASE_FORM_RECORD:
 	case PHASE_FORM_WAL:
-	case PHASE_FORMED:
 		form_step(w, i);
 		break;
 	case PHASE_JOIN_RECORD:
@@ -375,13 +451,7 @@ void node_step(struct world *w, int i)
 		join_step(w, i);
 		break;
 	case PHASE_ASIDE:
-		m->phase = PHASE_IDLE;
-		if (!can_write(w, i))
-			break;
-		oracle_aside(w, i);
-		stop_k3s(w, i);
-		m->disk.etcd = (struct etcd){ 0 };
-		note(w, "%s: etcd's data kept aside", node_names[i]);
+		aside_step(w, i);
 		break;
 	default:
 		recover_step(w, i);

@@ -36,36 +36,36 @@ static bool named(const struct world *w, int i, const char *command, char ret[ID
 	return n > 0;
 }
 
-void word_abandon(struct world *w, int i, const char *id)
+/* Written down; the rules then move the data aside. Only of what the disk belongs to. */
+static bool word_abandon(struct world *w, int i, const char *id)
 {
 	struct disk *d = &w->m[i].disk;
 
-	if (!can_write(w, i))
-		return;
-	stop_k3s(w, i);
-	w->m[i].phase = PHASE_IDLE;
+	if (!can_write(w, i) || (!str_eq(d->cluster, id) && !str_eq(d->formed, id)))
+		return false;
 	note(w, "%s: `phoenix abandon %s`", node_names[i], id);
-	d->etcd = (struct etcd){ 0 };
-	d->reset = false;
-	snprintf(d->words.abandoned, ID_LEN, "%s", str_eq(id, "unrecorded") ? d->formed : id);
+	snprintf(d->words.abandoned, ID_LEN, "%s", id);
 	w->words++;
+	return true;
 }
 
-/* True only when no disk that exists could still form with it. */
-bool word_forget(struct world *w, int i, const char *formation)
+/* True only when no machine has a disk on which that formation became a cluster, or that could still form
+ * with it. A disk in a drawer is none: should it come back, it is an old disk. */
+static bool word_forget(struct world *w, int i, const char *formation)
 {
 	struct disk *d = &w->m[i].disk;
 	bool own = d->promise.node == i;
 
 	if (!can_write(w, i) || d->promise.node < 0 || !str_eq(d->promise.formation, formation) ||
-	    (own && (d->etcd.wal || w->m[i].phase >= PHASE_FORM_RECORD)))
+	    (own && (d->etcd.wal || w->m[i].phase >= PHASE_FORM_WAL)))
 		return false;
-	for (int j = 0; j < NODE_COUNT; j++)
-		if (str_eq(w->m[j].disk.formation, formation) && !(own && j == i))
+	for (int j = 0; j < NODE_COUNT; j++) {
+		const struct disk *other = &w->m[j].disk;
+
+		if (!(own && j == i) && (str_eq(other->formation, formation) ||
+					 (other->etcd.wal && str_eq(other->cluster, d->promise.cluster))))
 			return false;
-	for (int s = 0; s < SNAPS; s++)
-		if (w->snaps[s].used && str_eq(w->snaps[s].disk.formation, formation))
-			return false;
+	}
 	note(w, "%s: `phoenix forget %s`", node_names[i], formation);
 	d->promise = (struct promise){ .node = -1 };
 	if (own)
@@ -104,7 +104,7 @@ static int best_data(struct world *w)
 static bool busy(const struct world *w)
 {
 	for (int i = 0; i < NODE_COUNT; i++)
-		if (w->m[i].on && w->m[i].phase >= PHASE_RETIRE)
+		if (w->m[i].on && w->m[i].disk.recovering && !w->quiet)
 			return true;
 	return false;
 }
@@ -123,8 +123,8 @@ static bool abandons(struct world *w)
 			continue;
 		if (!has_etcd(w, where) && best >= 0)
 			continue;
-		word_abandon(w, where, id);
-		return true;
+		if (word_abandon(w, where, id))
+			return true;
 	}
 	return false;
 }
@@ -144,8 +144,7 @@ void operator_acts(struct world *w)
 	best = best_data(w);
 	for (int i = 0; best >= 0 && i < NODE_COUNT; i++)
 		if (named(w, i, "phoenix recover --keep ", id, &where)) {
-			w->words++;
-			recover_begin(w, best);
+			word_recover(w, best);
 			return;
 		}
 	abandons(w);

@@ -1,26 +1,29 @@
 /* What must never be, looked at after every step, and what must be in the end. */
 #include "tests/sim/sim.h"
 
+static bool majority(const struct world *w, int i, int upto, int mask)
+{
+	struct member_list l;
+	int n = 0;
+
+	etcd_list(&w->m[i].disk.etcd, upto, &l);
+	if (!list_has(l.voters, l.n_voters, w->m[i].disk.etcd.id))
+		return false;
+	for (int j = 0; j < NODE_COUNT; j++)
+		n += (mask >> j & 1) && list_has(l.voters, l.n_voters, w->m[j].disk.etcd.id);
+	return n > l.n_voters / 2;
+}
+
 /* A set of running etcd processes (MASK, of machines) is a quorum if each of them is a voter by its own
- * list and the set holds a majority of that list. */
+ * list and the set holds a majority of that list: of what it knows to be committed, and of its whole
+ * log, which it has to commit before it can acknowledge anything new. */
 static bool is_quorum(const struct world *w, int mask)
 {
-	for (int i = 0; i < NODE_COUNT; i++) {
-		struct member_list l;
-		int n = 0;
-
-		if (!(mask >> i & 1))
-			continue;
-		if (!w->m[i].runs)
+	for (int i = 0; i < NODE_COUNT; i++)
+		if ((mask >> i & 1) &&
+		    (!w->m[i].runs || !majority(w, i, w->m[i].commit, mask) ||
+		     !majority(w, i, w->m[i].disk.etcd.n, mask)))
 			return false;
-		etcd_list(&w->m[i].disk.etcd, w->m[i].commit, &l);
-		if (!list_has(l.voters, l.n_voters, w->m[i].disk.etcd.id))
-			return false;
-		for (int j = 0; j < NODE_COUNT; j++)
-			n += (mask >> j & 1) && list_has(l.voters, l.n_voters, w->m[j].disk.etcd.id);
-		if (n <= l.n_voters / 2)
-			return false;
-	}
 	return mask;
 }
 
@@ -99,6 +102,8 @@ void oracle_aside(struct world *w, int i)
 	const struct machine *m = &w->m[i];
 	bool ready = false;
 
+	if (*m->disk.cluster && str_eq(m->disk.cluster, m->disk.words.abandoned))
+		return;
 	for (int j = 0; j < NODE_COUNT; j++)
 		ready |= m->truly_ready[j];
 	if (!ready)

@@ -202,6 +202,9 @@ bool raft_append(struct world *w, int leader, struct entry e)
 		w->full = true;
 		return false;
 	}
+	/* One change of the configuration at a time. */
+	if (e.kind != ENTRY_NOOP && w->m[leader].commit < d->n)
+		return false;
 	e.term = d->term;
 	d->log[d->n++] = e;
 	d->commit = w->m[leader].commit;

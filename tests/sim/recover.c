@@ -1,57 +1,67 @@
-/* `phoenix recover --keep I`, which a person started on I: a process that ends with the power. */
+/* `phoenix recover --keep`: the word is durable and carried on at every round until the data was reset;
+ * meanwhile this node decides nothing else. */
 #include "tests/sim/sim.h"
 
-static bool word_recover(struct world *w, int i)
+/* What a person knows to be destroyed is told with the word; a machine in its place is another matter. */
+void word_recover(struct world *w, int i)
 {
 	struct machine *m = &w->m[i];
+	struct node_view v;
+	int seen;
 
-	if (!can_write(w, i))
-		return false;
-	m->disk.words.generation = highest_generation(w, i) + 1;
-	/* What a person knows to be destroyed; a machine in its place is another matter. */
+	node_view(w, i, &v);
+	if (!can_write(w, i) || v.state != NODE_MEMBER)
+		return;
 	for (int j = 0; j < NODE_COUNT; j++)
-		if (j != i && w->m[j].destroyed)
-			m->disk.words.missing[j] = true;
-	note(w, "%s: recover --keep here, generation %d", node_names[i], m->disk.words.generation);
-	return true;
+		if (j != i && (!reach(w, i, j) || !w->m[j].answered))
+			m->views[j].answered = false;
+		else
+			node_view(w, j, &m->views[j]);
+	seen = highest_generation(w, i);
+	m->disk.words.generation = seen + 1;
+	m->disk.recovering = true;
+	for (int j = 0; j < NODE_COUNT; j++)
+		m->disk.words.missing[j] = j != i && w->m[j].destroyed;
+	m->phase = PHASE_IDLE;
+	w->words++;
+	note(w, "%s: `phoenix recover --keep %s`, generation %d", node_names[i], node_names[i],
+	     m->disk.words.generation);
 }
 
 void recover_begin(struct world *w, int i)
 {
 	struct machine *m = &w->m[i];
 
-	if (!m->on || m->mount != MOUNT_OK || !m->disk.etcd.wal)
-		return;
-	look_begin(w, i);
-	m->tries = 0;
+	stop_k3s(w, i);
+	m->at = 0;
 	m->phase = PHASE_RETIRE;
+	if (m->me.state == NODE_BLANK && can_write(w, i)) {
+		m->disk.recovering = false; /* what was to be kept is gone */
+		m->phase = PHASE_IDLE;
+	}
 }
 
-/* One round of looking to learn the generation, then the word, then the others are asked. */
 static void retire_step(struct world *w, int i)
 {
 	struct machine *m = &w->m[i];
-	struct request r = { .used = true, .retire = true, .from = i, .generation = m->disk.words.generation };
+	struct request r = { .used = true, .retire = true, .from = i, .to = m->at++,
+			     .generation = m->disk.words.generation };
 
-	if (!m->tries) {
-		if (!look_step(w, i))
-			return;
-		node_view(w, i, &m->views[i]);
-		m->at = 0;
-		m->tries = 1;
-		if (!word_recover(w, i))
-			m->phase = PHASE_IDLE;
+	if (r.to == NODE_COUNT) {
+		m->phase = PHASE_RECOVER_DECIDE;
 		return;
 	}
-	r.to = m->at++;
-	if (r.to == NODE_COUNT) {
-		look_begin(w, i);
-		m->phase = PHASE_RECOVER_LOOK;
-	} else if (r.to != i && reach(w, i, r.to) && m->differs == w->m[r.to].differs) {
-		if (!w->quiet && chance(w, 10))
-			w->late[below(w, LATE_MAX)] = r;
-		else if (w->quiet || chance(w, 90))
-			node_take(w, &r);
+	if (r.to == i || !m->views[r.to].answered || !reach(w, i, r.to) ||
+	    m->differs != w->m[r.to].differs)
+		return;
+	if (!w->quiet && chance(w, 10)) {
+		w->late[below(w, LATE_MAX)] = r;
+	} else if (w->quiet || chance(w, 90)) {
+		node_take(w, &r);
+		if (w->m[r.to].disk.etcd.wal)
+			node_look_at_self(w, r.to);
+		if (w->m[r.to].answered && (w->quiet || chance(w, 80)))
+			node_tells(w, r.to, &m->views[r.to]);
 	}
 }
 
@@ -59,19 +69,12 @@ static void reset_step(struct world *w, int i)
 {
 	struct machine *m = &w->m[i];
 
-	if (!can_write(w, i) || m->disk.retired >= m->disk.words.generation || !m->disk.etcd.wal) {
-		m->phase = PHASE_IDLE;
+	m->phase = PHASE_IDLE;
+	if (!can_write(w, i) || !m->disk.etcd.wal)
 		return;
-	}
-	stop_k3s(w, i);
 	raft_reset(w, i);
 	note(w, "%s: etcd reset to itself alone", node_names[i]);
-	m->phase = PHASE_IDLE;
-	if (!w->quiet && chance(w, 10)) {
-		power_off(w, i); /* between etcd's reset and K3s's flag for it */
-		return;
-	}
-	m->disk.reset = true;
+	m->phase = PHASE_RESET_RECORD;
 }
 
 void recover_step(struct world *w, int i)
@@ -83,10 +86,6 @@ void recover_step(struct world *w, int i)
 	case PHASE_RETIRE:
 		retire_step(w, i);
 		break;
-	case PHASE_RECOVER_LOOK:
-		if (look_step(w, i))
-			m->phase = PHASE_RECOVER_DECIDE;
-		break;
 	case PHASE_RECOVER_DECIDE:
 		node_view(w, i, &m->views[i]);
 		m->phase = PHASE_IDLE;
@@ -94,8 +93,8 @@ void recover_step(struct world *w, int i)
 				   why)) {
 			m->phase = PHASE_RESET;
 		} else {
-			note(w, "%s: recover refused: %s", node_names[i], why);
-			snprintf(m->last.why, WHY_LEN, "%s", why);
+			note(w, "%s: recover waits: %s", node_names[i], why);
+			snprintf(m->last.why, WHY_LEN, "recover waits: %.380s", why);
 		}
 		break;
 	case PHASE_RESET:
@@ -103,9 +102,11 @@ void recover_step(struct world *w, int i)
 		break;
 	default:
 		m->phase = PHASE_IDLE;
+		/* Retired for another meanwhile: then this reset is void. */
+		if (!can_write(w, i) || !m->disk.recovering)
+			break;
 		m->disk.generation = m->disk.words.generation;
-		m->disk.retired = 0;
-		m->disk.reset = false;
+		m->disk.recovering = false;
 		break;
 	}
 }

@@ -6,7 +6,7 @@
 #include "firstboot/decide.h"
 
 #define LOG_MAX 96
-#define SNAPS 10
+#define SNAPS 12
 #define MEMBERS 64
 #define LATE_MAX 4
 
@@ -38,7 +38,7 @@ struct disk {
 	char formed[ID_LEN]; /* incarnation that this disk belonged to, beyond doubt */
 	int generation, retired, retired_for;
 	struct words words;
-	bool reset; /* cluster-reset done, its record not yet */
+	bool recovering; /* `recover --keep` this node, until its data was reset and that is recorded */
 	struct etcd etcd;
 	bool old;  /* put back by somebody: not what this machine wrote last */
 	int since; /* step at which it was put into the machine */
@@ -50,15 +50,12 @@ enum phase {
 	PHASE_LOOK,
 	PHASE_DECIDE,
 	PHASE_ASK,
-	PHASE_FORM_RECORD,
 	PHASE_FORM_WAL,
-	PHASE_FORMED,
 	PHASE_JOIN_RECORD,
 	PHASE_JOIN_ADD,
 	PHASE_JOIN_WAL,
 	PHASE_ASIDE,
-	PHASE_RETIRE, /* an operator's `recover` runs */
-	PHASE_RECOVER_LOOK,
+	PHASE_RETIRE, /* from here: an operator's `recover` */
 	PHASE_RECOVER_DECIDE,
 	PHASE_RESET,
 	PHASE_RESET_RECORD,
@@ -72,13 +69,15 @@ struct machine {
 	/* lost with the power */
 	bool runs, leader;
 	int commit; /* what this etcd process knows to be committed */
+	bool answered; /* ME was taken since the power came */
+	struct node_view me; /* as of this node's last look at its own data: what the others are told */
 	enum phase phase;
 	int at, round; /* next peer to look at or to ask; step at which the round began */
 	struct node_view views[NODE_COUNT];
 	bool truly_ready[NODE_COUNT]; /* the oracle's: was it so when it was looked at? */
 	struct decision last;
 	struct etcd joining;
-	int form_generation, tries;
+	int tries;
 };
 
 struct request { /* on its way for longer than its sender waited */
@@ -158,12 +157,15 @@ void raft_form(struct world *w, int i);
 void raft_reset(struct world *w, int i);
 
 /* node.c, recover.c */
+void node_tells(const struct world *w, int i, struct node_view *ret);
+void node_look_at_self(struct world *w, int i);
 void node_view(const struct world *w, int i, struct node_view *ret);
 void node_step(struct world *w, int i);
 void look_begin(struct world *w, int i);
 bool look_step(struct world *w, int i);
 int highest_generation(const struct world *w, int i);
 void node_take(struct world *w, const struct request *r);
+void word_recover(struct world *w, int i);
 void recover_begin(struct world *w, int i);
 void recover_step(struct world *w, int i);
 
@@ -173,8 +175,6 @@ void event_prefix(struct world *w);
 void event_late(struct world *w);
 void all_quiet(struct world *w);
 void world_step(struct world *w);
-void word_abandon(struct world *w, int i, const char *id);
-bool word_forget(struct world *w, int i, const char *formation);
 void operator_acts(struct world *w);
 void oracle_step(struct world *w);
 void oracle_form(struct world *w, int i);

@@ -94,7 +94,7 @@ void start_k3s(struct world *w, int i)
 void power_off(struct world *w, int i)
 {
 	stop_k3s(w, i);
-	w->m[i].on = false;
+	w->m[i].on = w->m[i].answered = false;
 	w->m[i].phase = PHASE_IDLE;
 	w->m[i].last.why[0] = 0;
 	note(w, "%s: no power", node_names[i]);

@@ -11,7 +11,8 @@ struct pki_identity {
 __attribute__((unused)) static struct pki_identity
 pki_make(const char *name, const struct pki_identity *ca, bool is_ca, int days)
 {
-	static const char *const dns[] = { "localhost", NULL }, *const addresses[] = { "127.0.0.1", "::1",
+	static const char *const dns[] = { "localhost", NULL }, *const addresses[] = { "127.0.0.1",
+										       "::1",
 										       NULL };
 	struct cert_request rq = { .common_name = name,
 				   .is_ca = is_ca,
@@ -24,8 +25,8 @@ pki_make(const char *name, const struct pki_identity *ca, bool is_ca, int days)
 	struct fault f = { 0 };
 
 	if (crypto_key_new(KEY_PKCS8, &id.key, &f) < 0 ||
-	    crypto_cert_new(&rq, id.key.p, ca ? ca->cert.p : NULL, ca ? ca->key.p : NULL, &id.cert, &f) <
-		    0) {
+	    crypto_cert_new(&rq, id.key.p, ca ? ca->cert.p : NULL, ca ? ca->key.p : NULL, &id.cert,
+			    &f) < 0) {
 		fprintf(stderr, "%s\n", f.text);
 		abort();
 	}

@@ -1,5 +1,5 @@
-/* A hostile HTTP server for tests: one thread on loopback, several connections, answers byte for byte
- * what the test's handler says, as often as it says. */
+/* A hostile HTTP server for tests: one thread on loopback, several connections, answers byte for
+ * byte what the test's handler says, as often as it says. */
 #pragma once
 
 #include "lib/str.h"
@@ -149,7 +149,8 @@ static void *stub_run(void *arg)
 		for (size_t i = 0; i < STUB_CONNECTIONS; i++) {
 			bool out = all[i].busy && all[i].then != STUB_SILENT;
 
-			p[i] = (struct pollfd){ .fd = all[i].fd, .events = out ? POLLIN | POLLOUT : POLLIN };
+			p[i] = (struct pollfd){ .fd = all[i].fd,
+						.events = out ? POLLIN | POLLOUT : POLLIN };
 		}
 		p[STUB_CONNECTIONS] = (struct pollfd){ .fd = s->listener, .events = POLLIN };
 		p[STUB_CONNECTIONS + 1] = (struct pollfd){ .fd = s->wake[0], .events = POLLIN };
@@ -205,7 +206,8 @@ __attribute__((unused)) static void stub_stop(struct stub *s)
 /* A whole answer. */
 __attribute__((unused)) static void stub_answer(struct str *out, int status, const char *body)
 {
-	str_addf(out, "HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+	str_addf(out,
+		 "HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
 		 status, strlen(body), body);
 }
 

@@ -1,5 +1,5 @@
-/* What is on a disk: images made by the usual tools and by hand. A tool that is not installed leaves out
- * its case, by name. */
+/* What is on a disk: images made by the usual tools and by hand. A tool that is not installed
+ * leaves out its case, by name. */
 #include "tests/unit/test.h"
 
 #include "lib/blkid.h"
@@ -74,7 +74,8 @@ static void finds_ext4(void **state)
 
 	(void)state;
 	blank(16 * MIB);
-	MAKE("mkfs.ext4", "-q", "-F", "-L", "phoenix-data", "-U", "11111111-2222-3333-4444-555555555555");
+	MAKE("mkfs.ext4", "-q", "-F", "-L", "phoenix-data", "-U",
+	     "11111111-2222-3333-4444-555555555555");
 	found = probe();
 	assert_true(found.any);
 	assert_false(found.ambivalent);

@@ -46,7 +46,8 @@ static void reads_options(void **state)
 	struct given g = { 0 };
 
 	(void)state;
-	assert_int_equal(PARSE(&g, "--image", "a.img", "--plan", "-o", "x", "--only=y", "/dev/sda"), 7);
+	assert_int_equal(PARSE(&g, "--image", "a.img", "--plan", "-o", "x", "--only=y", "/dev/sda"),
+			 7);
 	assert_string_equal(g.image, "a.img");
 	assert_true(g.plan);
 	assert_int_equal(g.only.n, 2);
@@ -71,8 +72,9 @@ static void names_the_mistake(void **state)
 	static const struct {
 		const char *word, *named;
 	} cases[] = {
-		{ "--imagine", "--imagine" }, { "-x", "-x" },	      { "--image", "--image" },
-		{ "-i", "-i" },		      { "--plan=1", "--plan" },
+		{ "--imagine", "--imagine" }, { "-x", "-x" },
+		{ "--image", "--image" },     { "-i", "-i" },
+		{ "--plan=1", "--plan" },
 	};
 
 	(void)state;

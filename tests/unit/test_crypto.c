@@ -43,8 +43,8 @@ static int teardown(void **state)
 
 static void random_is_random(void **state)
 {
-	_free_ char *a = crypto_random_hex(16), *b = crypto_random_hex(16), *w = crypto_random_word(4000),
-		    *none = crypto_random_word(0);
+	_free_ char *a = crypto_random_hex(16), *b = crypto_random_hex(16),
+		    *w = crypto_random_word(4000), *none = crypto_random_word(0);
 	int seen[256] = { 0 }, kinds = 0;
 
 	(void)state;
@@ -125,9 +125,10 @@ static void tells_about_a_certificate(void **state)
 	assert_string_equal(info.common_name, "server-ca");
 	assert_true(info.is_ca);
 	assert_int_equal(crypto_cert_info("", &info, &f), -EINVAL);
-	assert_int_equal(crypto_cert_info("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-					  &info, &f),
-			 -EINVAL);
+	assert_int_equal(
+		crypto_cert_info("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+				 &info, &f),
+		-EINVAL);
 	str_add(&leaf.cert, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
 	assert_int_equal(crypto_cert_info(leaf.cert.p, &info, &f), -EINVAL);
 	pki_free(&leaf);
@@ -147,7 +148,8 @@ static void keys_match(void **state)
 static void verifies(void **state)
 {
 	struct chain *c = *state;
-	struct pki_identity leaf = pki_make("a", &c->ca, false, 30), other = pki_make("root", NULL, true, 9),
+	struct pki_identity leaf = pki_make("a", &c->ca, false, 30),
+			    other = pki_make("root", NULL, true, 9),
 			    old = pki_make("a", &c->ca, false, 0);
 	_str_ struct str full = { 0 };
 	struct fault f = { 0 };
@@ -194,8 +196,10 @@ static void refuses_bad_requests(void **state)
 	assert_int_equal(crypto_cert_new(&rq, leaf.key.p, NULL, NULL, &out, &f), -EINVAL);
 	rq.addresses = NULL;
 	/* issuers that are none */
-	assert_int_equal(crypto_cert_new(&rq, leaf.key.p, leaf.cert.p, leaf.key.p, &out, &f), -EINVAL);
-	assert_int_equal(crypto_cert_new(&rq, leaf.key.p, c->ca.cert.p, leaf.key.p, &out, &f), -EINVAL);
+	assert_int_equal(crypto_cert_new(&rq, leaf.key.p, leaf.cert.p, leaf.key.p, &out, &f),
+			 -EINVAL);
+	assert_int_equal(crypto_cert_new(&rq, leaf.key.p, c->ca.cert.p, leaf.key.p, &out, &f),
+			 -EINVAL);
 	assert_int_equal(crypto_cert_new(&rq, leaf.key.p, "", leaf.key.p, &out, &f), -EINVAL);
 	assert_int_equal(crypto_cert_new(&rq, "", NULL, NULL, &out, &f), -EINVAL);
 	assert_int_equal(out.len, 0);
@@ -258,7 +262,8 @@ static void assert_shows(const char *text, const char *what)
 /* What others read in our certificates. */
 static void openssl_agrees(void **state)
 {
-	static const char *const dns[] = { "git.example.org", NULL }, *const ips[] = { "192.0.2.1", NULL };
+	static const char *const dns[] = { "git.example.org", NULL }, *const ips[] = { "192.0.2.1",
+										       NULL };
 	struct chain *c = *state;
 	struct cert_request rq = { .common_name = "phoenix-a",
 				   .organization = "system:masters",
@@ -267,13 +272,15 @@ static void openssl_agrees(void **state)
 				   .addresses = ips,
 				   .server = true,
 				   .client = true };
-	struct proc p = { .argv = (const char *const[]){ "openssl", "x509", "-noout", "-text", NULL } };
+	struct proc p = { .argv = (const char *const[]){ "openssl", "x509", "-noout", "-text",
+							 NULL } };
 	struct pki_identity leaf = { 0 };
 	_str_ struct str ca = { 0 }, text = { 0 };
 	struct fault f = { 0 };
 
 	crypto_key_new(KEY_SEC1, &leaf.key, &f);
-	assert_int_equal(crypto_cert_new(&rq, leaf.key.p, c->bundle.p, c->ca.key.p, &leaf.cert, &f), 0);
+	assert_int_equal(crypto_cert_new(&rq, leaf.key.p, c->bundle.p, c->ca.key.p, &leaf.cert, &f),
+			 0);
 	p.input = leaf.cert.p;
 	p.input_len = leaf.cert.len;
 	if (proc_ok(&p, &text, &f) == -ENOENT) {

@@ -254,7 +254,7 @@ static void test_meta_pages(void **state)
 	copy_close(&c);
 }
 
-#define PROMOTE_B                                                                                  \
+#define PROMOTE_B \
 	"{\"id\":13112221321187878859,\"peerURLs\":[\"http://127.0.0.3:1\"],\"isPromote\":true}"
 
 static void test_uncommitted(void **state)
@@ -367,10 +367,14 @@ static void test_received_snapshot(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_real_files),	 cmocka_unit_test(test_database_lags),
-		cmocka_unit_test(test_absent_and_tombstone), cmocka_unit_test(test_damage),
-		cmocka_unit_test(test_meta_pages),	 cmocka_unit_test(test_uncommitted),
-		cmocka_unit_test(test_misfits),		 cmocka_unit_test(test_received_snapshot),
+		cmocka_unit_test(test_real_files),
+		cmocka_unit_test(test_database_lags),
+		cmocka_unit_test(test_absent_and_tombstone),
+		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_meta_pages),
+		cmocka_unit_test(test_uncommitted),
+		cmocka_unit_test(test_misfits),
+		cmocka_unit_test(test_received_snapshot),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -176,8 +176,9 @@ static void limits_reading(void **state)
 static void links_do_not_lead_out(void **state)
 {
 	struct place *p = *state;
-	_free_ char *secret = mem_printf("%s/secret", p->outside), *abs = mem_printf("%s/abs", p->dir),
-		    *up = mem_printf("%s/up", p->dir), *file = mem_printf("%s/file", p->dir);
+	_free_ char *secret = mem_printf("%s/secret", p->outside),
+		    *abs = mem_printf("%s/abs", p->dir), *up = mem_printf("%s/up", p->dir),
+		    *file = mem_printf("%s/file", p->dir);
 	_str_ struct str s = { 0 };
 	struct fault f = { 0 };
 	FILE *out = fopen(secret, "w");
@@ -190,7 +191,8 @@ static void links_do_not_lead_out(void **state)
 	assert_int_equal(symlink(secret, file), 0);
 	assert_int_equal(fs_read(&p->fs, "/abs/secret", 100, &s, &f), -ENOENT);
 	assert_int_equal(fs_read(&p->fs, "/file", 100, &s, &f), -ENOENT);
-	assert_int_equal(fs_read(&p->fs, "/../../../../../../../../etc/passwd", 1 << 20, &s, &f), -ENOENT);
+	assert_int_equal(fs_read(&p->fs, "/../../../../../../../../etc/passwd", 1 << 20, &s, &f),
+			 -ENOENT);
 	assert_int_equal(fs_read(&p->fs, "/up/etc/passwd", 1 << 20, &s, &f), -ENOENT);
 	assert_true(fs_write_text(&p->fs, "/abs/new", 0644, "x", &f) < 0);
 	assert_true(fs_remove(&p->fs, "/abs/secret", &f) <= 0);

@@ -1,4 +1,5 @@
-/* HTTP against hostile servers: limits of time and size, certificates, and that a write is sent once. */
+/* HTTP against hostile servers: limits of time and size, certificates, and that a write is sent
+ * once. */
 #include "tests/unit/test.h"
 
 #include "lib/http.h"
@@ -60,8 +61,10 @@ static enum stub_then answer(struct stub *s, const struct stub_request *rq, stru
 		return STUB_KEEP;
 	}
 	if (str_eq(rq->target, "/moved")) {
-		str_addf(out, "HTTP/1.1 301 Moved\r\nLocation: %s/other\r\nETag: \"7\"\r\n"
-			      "Content-Length: 0\r\n\r\n", s->url);
+		str_addf(out,
+			 "HTTP/1.1 301 Moved\r\nLocation: %s/other\r\nETag: \"7\"\r\n"
+			 "Content-Length: 0\r\n\r\n",
+			 s->url);
 		return STUB_KEEP;
 	}
 	stub_answer(out, str_starts(rq->target, "/5") ? 503 : 200, "body");
@@ -85,8 +88,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-static int fetch(struct stub *s, const char *target, struct http_request rq, struct http_response *rs,
-		 struct fault *f)
+static int fetch(struct stub *s, const char *target, struct http_request rq,
+		 struct http_response *rs, struct fault *f)
 {
 	_free_ char *url = mem_printf("%s%s", s->url, target);
 
@@ -167,9 +170,9 @@ static void bears_hostile_servers(void **state)
 		const char *target;
 		int expect, status;
 	} cases[] = {
-		{ "/silent", -ETIMEDOUT, 0 },	 { "/half-head", -EPROTO, 200 },
-		{ "/half-body", -EPROTO, 200 },	 { "/stuck-body", -ETIMEDOUT, 200 },
-		{ "/nothing", -EPROTO, 0 },	 { "/nonsense", -EPROTO, 0 },
+		{ "/silent", -ETIMEDOUT, 0 },	  { "/half-head", -EPROTO, 200 },
+		{ "/half-body", -EPROTO, 200 },	  { "/stuck-body", -ETIMEDOUT, 200 },
+		{ "/nothing", -EPROTO, 0 },	  { "/nonsense", -EPROTO, 0 },
 		{ "/endless-head", -EFBIG, 200 }, { "/endless-body", -EFBIG, 200 },
 	};
 
@@ -221,7 +224,8 @@ static void streams(void **state)
 	struct sink sink = { .stop_at = 5 << 20 };
 	struct http_request rq = { .on_data = swallow, .user_data = &sink };
 	struct stub *s = *state;
-	_free_ char *url = mem_printf("%s/endless-body", s->url), *bad = mem_printf("%s/503", s->url),
+	_free_ char *url = mem_printf("%s/endless-body", s->url),
+		    *bad = mem_printf("%s/503", s->url),
 		    *endless = mem_printf("%s/endless-500", s->url);
 	struct fault f = { 0 };
 
@@ -314,7 +318,8 @@ static void hides_secrets_in_messages(void **state)
 
 static void ignores_proxies(void **state)
 {
-	static const char *const names[] = { "http_proxy", "https_proxy", "all_proxy", "ALL_PROXY" };
+	static const char *const names[] = { "http_proxy", "https_proxy", "all_proxy",
+					     "ALL_PROXY" };
 	_http_ struct http_response rs = { 0 };
 	struct stub dead;
 	struct fault f = { 0 };
@@ -394,7 +399,8 @@ static SSL_CTX *secure_context(const struct secure *s)
 {
 	BIO *cert = BIO_new_mem_buf(s->id->cert.p, -1), *key = BIO_new_mem_buf(s->id->key.p, -1),
 	    *root = BIO_new_mem_buf(ca.cert.p, -1);
-	X509 *x = PEM_read_bio_X509(cert, NULL, NULL, NULL), *r = PEM_read_bio_X509(root, NULL, NULL, NULL);
+	X509 *x = PEM_read_bio_X509(cert, NULL, NULL, NULL),
+	     *r = PEM_read_bio_X509(root, NULL, NULL, NULL);
 	EVP_PKEY *k = PEM_read_bio_PrivateKey(key, NULL, NULL, NULL);
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 
@@ -482,7 +488,8 @@ static void verifies(void **state)
 				    .connections = 1 };
 		struct http_request rq = { .url = s.url,
 					   .timeout_ms = 3000,
-					   .ca_pem = cases[i].trusted ? cases[i].trusted->cert.p : NULL };
+					   .ca_pem = cases[i].trusted ? cases[i].trusted->cert.p
+								      : NULL };
 		_http_ struct http_response rs = { 0 };
 		struct fault f = { 0 };
 		int r;
@@ -585,7 +592,9 @@ static void refuses_plain_and_broken_tls(void **state)
 static int group_setup(void **state)
 {
 	static const char *const elsewhere[] = { "192.0.2.1", NULL };
-	struct cert_request rq = { .common_name = "127.0.0.1", .days = 9, .addresses = elsewhere, .server = true };
+	struct cert_request rq = {
+		.common_name = "127.0.0.1", .days = 9, .addresses = elsewhere, .server = true
+	};
 	struct fault f = { 0 };
 
 	(void)state;

@@ -1,55 +1,11 @@
-/* The Kubernetes client against servers that refuse, stall, lie and break off. */
+/* The Kubernetes client: what it asks, and what it makes of the answers. */
 #include "tests/unit/test.h"
 
 #include "lib/fs.h"
 #include "lib/kube_internal.h"
-#include "lib/timer.h"
-#include "tests/unit/stub.h"
+#include "tests/unit/kube_script.h"
 
 #include <sys/stat.h>
-
-/* A client of up to three servers; 600 ms a request, so that the stalls of these tests stay short. */
-static struct kube *client(const char *a, const char *b, const char *c)
-{
-	struct kube_config config = { .timeout_ms = 600 };
-	struct kube *k = NULL;
-
-	strv_add(&config.servers, a);
-	if (b)
-		strv_add(&config.servers, b);
-	if (c)
-		strv_add(&config.servers, c);
-	assert_int_equal(kube_new(&config, &k, NULL), 0);
-	strv_free(&config.servers);
-	return k;
-}
-
-/* What a stub does, by its user pointer. */
-struct script {
-	const char *raw;    /* the bytes of every answer */
-	int status;	    /* or a whole answer of this status */
-	const char *body;   /* with this body */
-	enum stub_then then;
-	char seen[4096];    /* the last request: "METHOD TARGET BODY" */
-	char head[2048];
-};
-
-static enum stub_then follow(struct stub *s, const struct stub_request *rq, struct str *out)
-{
-	struct script *t = s->user;
-
-	snprintf(t->seen, sizeof t->seen, "%s %s %s", rq->method, rq->target, rq->body);
-	snprintf(t->head, sizeof t->head, "%s", rq->head);
-	if (t->raw)
-		str_add(out, t->raw);
-	else if (t->status)
-		stub_answer(out, t->status, t->body);
-	return t->then;
-}
-
-#define POD "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"7\"}}"
-#define REFUSAL(reason)                                                                            \
-	"{\"kind\":\"Status\",\"reason\":\"" reason "\",\"message\":\"the API's own words\"}"
 
 static void test_refused(void **state)
 {
@@ -58,14 +14,22 @@ static void test_refused(void **state)
 		const char *body;
 		int want;
 	} cases[] = {
-		{ 400, REFUSAL("BadRequest"), -EINVAL },   { 422, REFUSAL("Invalid"), -EINVAL },
-		{ 401, "Unauthorized", -EACCES },	   { 403, REFUSAL("Forbidden"), -EACCES },
-		{ 404, REFUSAL("NotFound"), -ENOENT },	   { 409, REFUSAL("AlreadyExists"), -EEXIST },
-		{ 409, REFUSAL("Conflict"), -ESTALE },	   { 410, REFUSAL("Expired"), -ESTALE },
-		{ 413, "", -EFBIG },			   { 429, REFUSAL("TooManyRequests"), -EAGAIN },
-		{ 500, REFUSAL("InternalError"), -EIO },   { 503, "starting", -EAGAIN },
-		{ 504, REFUSAL("Timeout"), -ETIMEDOUT },   { 302, "elsewhere", -EPROTO },
-		{ 404, "{\"message\":7}", -ENOENT },	   { 404, "[[[", -ENOENT },
+		{ 400, REFUSAL("BadRequest"), -EINVAL },
+		{ 422, REFUSAL("Invalid"), -EINVAL },
+		{ 401, "Unauthorized", -EACCES },
+		{ 403, REFUSAL("Forbidden"), -EACCES },
+		{ 404, REFUSAL("NotFound"), -ENOENT },
+		{ 409, REFUSAL("AlreadyExists"), -EEXIST },
+		{ 409, REFUSAL("Conflict"), -ESTALE },
+		{ 410, REFUSAL("Expired"), -ESTALE },
+		{ 413, "", -EFBIG },
+		{ 429, REFUSAL("TooManyRequests"), -EAGAIN },
+		{ 500, REFUSAL("InternalError"), -EIO },
+		{ 503, "starting", -EAGAIN },
+		{ 504, REFUSAL("Timeout"), -ETIMEDOUT },
+		{ 302, "elsewhere", -EPROTO },
+		{ 404, "{\"message\":7}", -ENOENT },
+		{ 404, "[[[", -ENOENT },
 	};
 
 	(void)state;
@@ -83,50 +47,6 @@ static void test_refused(void **state)
 			assert_non_null(strstr(f.text, "own words"));
 		kube_freep(&k);
 		stub_stop(&s);
-	}
-}
-
-/* Every way not to answer properly: the second server's answer is taken. Alone: an error, no hang. */
-static void test_bad_answers(void **state)
-{
-	static const struct script cases[] = {
-		{ .raw = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"kind\":", .then = STUB_CLOSE },
-		{ .raw = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"kind\":", .then = STUB_KEEP },
-		{ .raw = "HTTP/1.1 200", .then = STUB_CLOSE },
-		{ .raw = "", .then = STUB_CLOSE },
-		{ .raw = "SSH-2.0-OpenSSH\r\n", .then = STUB_CLOSE },
-		{ .raw = "x", .then = STUB_AGAIN },
-		{ .raw = "HTTP/1.1 200 OK\r\nX: y\r\n", .then = STUB_SILENT },
-		{ .then = STUB_SILENT },
-		{ .status = 503, .body = "starting" },
-		{ .status = 429, .body = REFUSAL("TooManyRequests") },
-		{ .status = 500, .body = REFUSAL("InternalError") },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct script bad = cases[i], good = { .status = 200, .body = POD };
-		struct stub a = { .handler = follow, .user = &bad };
-		struct stub b = { .handler = follow, .user = &good };
-		struct kube *k;
-		_json_ struct json *j = NULL;
-		int64_t began;
-
-		stub_start(&a);
-		stub_start(&b);
-		k = client(a.url, NULL, NULL);
-		assert_true(kube_get(k, "/api/v1/pods/a", &j, NULL) < 0);
-		assert_null(j);
-		kube_freep(&k);
-		k = client(a.url, b.url, NULL);
-		assert_int_equal(kube_get(k, "/api/v1/pods/a", &j, NULL), 0);
-		assert_string_equal(kube_meta(j, "resourceVersion"), "7");
-		began = timer_now();
-		assert_int_equal(kube_get(k, "/api/v1/pods/a", NULL, NULL), 0);
-		assert_true(timer_now() - began < 300); /* the good one first now */
-		kube_freep(&k);
-		stub_stop(&a);
-		stub_stop(&b);
 	}
 }
 
@@ -154,7 +74,9 @@ static void test_endless_answer(void **state)
 
 static void test_no_object(void **state)
 {
-	static const char *const bodies[] = { "", "{", "[]", "null", "{\"metadata\":{}}", "{\"kind\":7}" };
+	static const char *const bodies[] = {
+		"", "{", "[]", "null", "{\"metadata\":{}}", "{\"kind\":7}"
+	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
@@ -172,114 +94,6 @@ static void test_no_object(void **state)
 	}
 }
 
-/* Own node's first, a dead and a black-holed address passed over, the last good one kept. */
-static void test_servers_in_turn(void **state)
-{
-	struct script t = { .status = 200, .body = POD };
-	struct stub dead = { 0 }, live = { .handler = follow, .user = &t };
-	struct stub_hole hole;
-	_json_ struct json *pod = json_object();
-	struct kube *k;
-	int64_t began;
-
-	(void)state;
-	stub_dead(&dead);
-	stub_hole_open(&hole);
-	stub_start(&live);
-	k = client(dead.url, hole.url, live.url);
-	assert_int_equal(kube_get(k, "/api/v1/pods/a", NULL, NULL), 0);
-	assert_int_equal(k->current, 2);
-	began = timer_now();
-	assert_int_equal(kube_get(k, "/api/v1/pods/a", NULL, NULL), 0);
-	assert_true(timer_now() - began < 250);
-	/* a write may go on: nothing was sent to the first two */
-	k->current = 0;
-	assert_int_equal(kube_create(k, "/api/v1/pods", pod, NULL, NULL), 0);
-	assert_int_equal(k->current, 2);
-	assert_int_equal(live.requests, 3);
-	kube_freep(&k);
-	stub_hole_close(&hole);
-	stub_stop(&live);
-}
-
-static void test_home_again(void **state)
-{
-	struct script t = { .status = 200, .body = POD }, u = t;
-	struct stub a = { .handler = follow, .user = &t }, b = { .handler = follow, .user = &u };
-	struct kube *k;
-
-	(void)state;
-	stub_start(&a);
-	stub_start(&b);
-	k = client(a.url, b.url, NULL);
-	k->current = 1;
-	k->home_tried = timer_now();
-	assert_int_equal(kube_get(k, "/api/v1/pods/a", NULL, NULL), 0);
-	assert_int_equal(k->current, 1);
-	k->home_tried = timer_now() - 60000;
-	assert_int_equal(kube_get(k, "/api/v1/pods/a", NULL, NULL), 0);
-	assert_int_equal(k->current, 0);
-	assert_int_equal(a.requests, 1);
-	kube_freep(&k);
-	stub_stop(&a);
-	stub_stop(&b);
-}
-
-/* The one promise about writes: what may have been sent is never sent again. */
-static void test_write_unknown(void **state)
-{
-	static const struct script cases[] = {
-		{ .then = STUB_SILENT },
-		{ .raw = "", .then = STUB_CLOSE },
-		{ .raw = "HTTP/1.1 201 Created\r\nContent-Length: 9\r\n\r\n{", .then = STUB_CLOSE },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct script bad = cases[i], good = { .status = 200, .body = POD };
-		struct stub a = { .handler = follow, .user = &bad };
-		struct stub b = { .handler = follow, .user = &good };
-		_json_ struct json *pod = json_object();
-		struct fault f = { 0 };
-		struct kube *k;
-
-		stub_start(&a);
-		stub_start(&b);
-		k = client(a.url, b.url, NULL);
-		assert_int_equal(kube_create(k, "/api/v1/pods", pod, NULL, &f), -ETIMEDOUT);
-		assert_non_null(strstr(f.text, "outcome unknown"));
-		assert_int_equal(a.requests, 1);
-		assert_int_equal(b.requests, 0);
-		/* reading back begins with another server */
-		assert_int_equal(kube_get(k, "/api/v1/pods/a", NULL, &f), 0);
-		assert_int_equal(a.requests, 1);
-		kube_freep(&k);
-		stub_stop(&a);
-		stub_stop(&b);
-	}
-}
-
-static void test_nobody(void **state)
-{
-	struct stub dead = { 0 };
-	struct stub_hole hole;
-	_json_ struct json *pod = json_object();
-	struct fault f = { 0 };
-	struct kube *k;
-
-	(void)state;
-	stub_dead(&dead);
-	stub_hole_open(&hole);
-	k = client(dead.url, hole.url, NULL);
-	assert_int_equal(kube_get(k, "/api/v1/pods/a", NULL, &f), -ETIMEDOUT);
-	assert_non_null(strstr(f.text, dead.url + 7));
-	assert_non_null(strstr(f.text, hole.url + 7));
-	/* no doubt about a write that reached nobody */
-	assert_int_equal(kube_create(k, "/api/v1/pods", pod, NULL, &f), -EHOSTUNREACH);
-	kube_freep(&k);
-	stub_hole_close(&hole);
-}
-
 static void test_requests(void **state)
 {
 	struct script t = { .status = 200, .body = POD };
@@ -292,7 +106,8 @@ static void test_requests(void **state)
 	k = client(s.url, NULL, NULL);
 	assert_int_equal(kube_delete(k, "/x/a", "u-1", "7", NULL), 0);
 	assert_non_null(strstr(t.seen, "DELETE /x/a {"));
-	assert_non_null(strstr(t.seen, "\"preconditions\":{\"uid\":\"u-1\",\"resourceVersion\":\"7\"}"));
+	assert_non_null(
+		strstr(t.seen, "\"preconditions\":{\"uid\":\"u-1\",\"resourceVersion\":\"7\"}"));
 	assert_non_null(strstr(t.seen, "\"propagationPolicy\":\"Background\""));
 	assert_int_equal(kube_delete(k, "/x/a", NULL, NULL, NULL), 0);
 	assert_null(strstr(t.seen, "preconditions"));
@@ -317,8 +132,9 @@ static void test_requests(void **state)
 
 static void test_new_refuses(void **state)
 {
-	static const char *const urls[] = { "", "10.0.0.1:6443", "ftp://a", "https://", "https://a/b",
-					    "https://u@a", "http://a b" };
+	static const char *const urls[] = { "",		 "10.0.0.1:6443", "ftp://a",
+					    "https://",	 "https://a/b",	  "https://u@a",
+					    "http://a b" };
 	struct kube_config none = { 0 };
 	struct kube *k = NULL;
 
@@ -450,13 +266,10 @@ static void test_account(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),	       cmocka_unit_test(test_bad_answers),
-		cmocka_unit_test(test_endless_answer), cmocka_unit_test(test_no_object),
-		cmocka_unit_test(test_servers_in_turn), cmocka_unit_test(test_home_again),
-		cmocka_unit_test(test_write_unknown),  cmocka_unit_test(test_nobody),
-		cmocka_unit_test(test_requests),       cmocka_unit_test(test_new_refuses),
-		cmocka_unit_test(test_list),	       cmocka_unit_test(test_list_hostile),
-		cmocka_unit_test(test_account),
+		cmocka_unit_test(test_refused),	     cmocka_unit_test(test_endless_answer),
+		cmocka_unit_test(test_no_object),    cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_new_refuses),  cmocka_unit_test(test_list),
+		cmocka_unit_test(test_list_hostile), cmocka_unit_test(test_account),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,8 +7,9 @@
 
 static void test_documents(void **state)
 {
-	static const char text[] = "# a comment\n\n---\nkind: A\n--- # next\n\n---\n# only this\n---\r\n"
-				   "kind: B\ntext: |\n  ---\n  x\n...\n---\n---not: a marker\n";
+	static const char text[] =
+		"# a comment\n\n---\nkind: A\n--- # next\n\n---\n# only this\n---\r\n"
+		"kind: B\ntext: |\n  ---\n  x\n...\n---\n---not: a marker\n";
 	struct kube_documents s = { .text = text, .len = strlen(text) };
 	struct kube_document d;
 
@@ -41,12 +42,15 @@ static int head(const char *text, struct kube_head *h, struct fault *f)
 static void test_head(void **state)
 {
 	static const char *const good[] = {
-		"apiVersion: apps/v1\nspec: {a: &x 1, b: *x, c: !t 2}\nkind: Deployment\nmetadata:\n"
-		"  namespace: db\n# a comment\n  annotations:\n    n: |\n\n      name: not\n  name: a\n"
+		"apiVersion: apps/v1\nspec: {a: &x 1, b: *x, c: !t 2}\nkind: "
+		"Deployment\nmetadata:\n"
+		"  namespace: db\n# a comment\n  annotations:\n    n: |\n\n      name: not\n  "
+		"name: a\n"
 		"status:\n- name: b\n",
 		"{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"a\","
 		"\"namespace\":\"db\"}}",
-		"apiVersion: \"apps/v1\"\r\nkind: Deployment\r\nmetadata: {name: a, namespace: db}\r\n",
+		"apiVersion: \"apps/v1\"\r\nkind: Deployment\r\nmetadata: {name: a, namespace: "
+		"db}\r\n",
 	};
 
 	(void)state;
@@ -68,7 +72,8 @@ static void test_head_refused(void **state)
 	} bad[] = {
 		{ "kind: A\nmetadata: {name: a}\n", "x.yaml:7: apiVersion is missing" },
 		{ "apiVersion: v1\nmetadata: {name: a}\n", "kind is missing" },
-		{ "apiVersion: v1\nkind: A\nmetadata: {generateName: a}\n", "metadata.name is missing" },
+		{ "apiVersion: v1\nkind: A\nmetadata: {generateName: a}\n",
+		  "metadata.name is missing" },
 		{ "apiVersion: v1\nkind: [A]\nmetadata: {name: a}\n", "kind is missing" },
 		{ "apiVersion: v1\nkind: A\nkind: B\nmetadata: {name: a}\n", "x.yaml:9:" },
 		{ "apiVersion: v1\nkind: A\nmetadata:\n  name: *a\n", "x.yaml:10:" },
@@ -102,7 +107,7 @@ struct api {
 	int crd, wait, silent; /* made; requests until it is served; answers to swallow */
 	int version;	       /* of all objects; stays when SAME */
 	bool same;
-	struct str log;	       /* paths applied */
+	struct str log; /* paths applied */
 };
 
 static void api_discovery(struct api *a, const char *target, struct str *out)
@@ -110,13 +115,17 @@ static void api_discovery(struct api *a, const char *target, struct str *out)
 	if (strstr(target, "apiextensions"))
 		stub_answer(out, 200,
 			    "{\"kind\":\"APIResourceList\",\"resources\":["
-			    "{\"name\":\"customresourcedefinitions/status\",\"kind\":\"CustomResourceDefinition\"},"
-			    "{\"name\":\"customresourcedefinitions\",\"kind\":\"CustomResourceDefinition\"}]}");
+			    "{\"name\":\"customresourcedefinitions/"
+			    "status\",\"kind\":\"CustomResourceDefinition\"},"
+			    "{\"name\":\"customresourcedefinitions\",\"kind\":"
+			    "\"CustomResourceDefinition\"}]}");
 	else if (str_eq(target, "/api/v1"))
-		stub_answer(out, 200,
-			    "{\"kind\":\"APIResourceList\",\"resources\":[7,{},{\"name\":\"\",\"kind\":\"ConfigMap\"},"
-			    "{\"name\":\"configmaps\",\"kind\":\"ConfigMap\",\"namespaced\":true},"
-			    "{\"name\":\"namespaces\",\"kind\":\"Namespace\",\"namespaced\":false}]}");
+		stub_answer(
+			out, 200,
+			"{\"kind\":\"APIResourceList\",\"resources\":[7,{},{\"name\":\"\",\"kind\":"
+			"\"ConfigMap\"},"
+			"{\"name\":\"configmaps\",\"kind\":\"ConfigMap\",\"namespaced\":true},"
+			"{\"name\":\"namespaces\",\"kind\":\"Namespace\",\"namespaced\":false}]}");
 	else if (a->crd && a->wait-- <= 0)
 		stub_answer(out, 200,
 			    "{\"kind\":\"APIResourceList\",\"resources\":["
@@ -141,7 +150,8 @@ static enum stub_then api(struct stub *s, const struct stub_request *rq, struct 
 		if (a->silent-- > 0)
 			return STUB_SILENT;
 	}
-	object = mem_printf("{\"kind\":\"X\",\"metadata\":{\"resourceVersion\":\"%d\"}}", a->version);
+	object = mem_printf("{\"kind\":\"X\",\"metadata\":{\"resourceVersion\":\"%d\"}}",
+			    a->version);
 	stub_answer(out, 200, object);
 	return STUB_KEEP;
 }
@@ -193,8 +203,9 @@ static void test_stream(void **state)
 
 static void test_stream_faults(void **state)
 {
-	static const char unknown[] = "apiVersion: v1\nkind: Namespace\nmetadata: {name: w}\n---\n"
-				      "apiVersion: example.org/v1\nkind: Widget\nmetadata: {name: a}\n";
+	static const char unknown[] =
+		"apiVersion: v1\nkind: Namespace\nmetadata: {name: w}\n---\n"
+		"apiVersion: example.org/v1\nkind: Widget\nmetadata: {name: a}\n";
 	static const char broken[] = "apiVersion: v1\nkind: Namespace\nmetadata: {name: w}\n---\n"
 				     "apiVersion: v1\nmetadata: {name: w}\n";
 	struct api a = { 0 };
@@ -206,27 +217,31 @@ static void test_stream_faults(void **state)
 	/* without a definition in the stream nobody waits for an unknown kind */
 	assert_int_equal(apply(&a, unknown, &changed, &f), -ENOENT);
 	assert_int_equal(changed, 1);
-	assert_non_null(strstr(f.text, "c.yaml: document 2 (Widget a): no matches for kind Widget in "
-				       "version example.org/v1"));
+	assert_non_null(strstr(f.text,
+			       "c.yaml: document 2 (Widget a): no matches for kind Widget in "
+			       "version example.org/v1"));
 	assert_int_equal(apply(&a, broken, &changed, &f), -EINVAL);
 	assert_non_null(strstr(f.text, "document 2: c.yaml:5: kind is missing"));
 	assert_true(timer_now() - began < 2000);
 	/* a lost answer is applied again */
 	str_reset(&a.log);
 	a.silent = 2;
-	assert_int_equal(apply(&a, "apiVersion: v1\nkind: Namespace\nmetadata: {name: w}\n", NULL, &f), 0);
-	assert_string_equal(a.log.p, "/api/v1/namespaces/w\n/api/v1/namespaces/w\n/api/v1/namespaces/w\n");
+	assert_int_equal(
+		apply(&a, "apiVersion: v1\nkind: Namespace\nmetadata: {name: w}\n", NULL, &f), 0);
+	assert_string_equal(a.log.p,
+			    "/api/v1/namespaces/w\n/api/v1/namespaces/w\n/api/v1/namespaces/w\n");
 	a.silent = 100;
-	assert_int_equal(apply(&a, "apiVersion: v1\nkind: Namespace\nmetadata: {name: w}\n", NULL, &f),
-			 -ETIMEDOUT);
+	assert_int_equal(
+		apply(&a, "apiVersion: v1\nkind: Namespace\nmetadata: {name: w}\n", NULL, &f),
+		-ETIMEDOUT);
 	str_free(&a.log);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_documents),    cmocka_unit_test(test_head),
-		cmocka_unit_test(test_head_refused), cmocka_unit_test(test_stream),
+		cmocka_unit_test(test_documents),     cmocka_unit_test(test_head),
+		cmocka_unit_test(test_head_refused),  cmocka_unit_test(test_stream),
 		cmocka_unit_test(test_stream_faults),
 	};
 

@@ -6,8 +6,8 @@
 #include "tests/unit/stub.h"
 
 #define HEAD "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nConnection: close\r\n\r\n"
-#define EVENT(type, name, version)                                                                 \
-	"{\"type\":\"" type "\",\"object\":{\"kind\":\"Pod\",\"metadata\":{\"name\":\"" name       \
+#define EVENT(type, name, version)                                                           \
+	"{\"type\":\"" type "\",\"object\":{\"kind\":\"Pod\",\"metadata\":{\"name\":\"" name \
 	"\",\"resourceVersion\":\"" version "\"}}}"
 #define GONE "{\"kind\":\"Status\",\"code\":410,\"reason\":\"Expired\",\"message\":\"too old\"}"
 
@@ -20,10 +20,11 @@ struct play {
 	struct act acts[6];
 	int at, n, wrong;
 };
-#define PLAY(...)                                                                                  \
-	(struct play)                                                                              \
-	{                                                                                          \
-		.acts = { __VA_ARGS__ }, .n = sizeof((struct act[]){ __VA_ARGS__ }) / sizeof(struct act) \
+#define PLAY(...)                                                               \
+	(struct play)                                                           \
+	{                                                                       \
+		.acts = { __VA_ARGS__ },                                        \
+		.n = sizeof((struct act[]){ __VA_ARGS__ }) / sizeof(struct act) \
 	}
 
 static enum stub_then act(struct stub *s, const struct stub_request *rq, struct str *out)
@@ -81,12 +82,13 @@ static int play(struct play *p, int ms, struct watched *w, char **version, struc
 
 static void test_broken_in_mid_line(void **state)
 {
-	struct play p = PLAY(
-		{ "resourceVersion=5&", HEAD EVENT("ADDED", "a", "6") "\n" EVENT("MODIFIED", "b", "7"),
-		  STUB_CLOSE },
-		{ "resourceVersion=6&", HEAD EVENT("MODIFIED", "b", "7") "\n\n{\"type\":", STUB_CLOSE },
-		{ "resourceVersion=7&", HEAD EVENT("BOOKMARK", "", "40") "\n", STUB_CLOSE },
-		{ "resourceVersion=40&", HEAD EVENT("DELETED", "a", "41") "\n", STUB_KEEP });
+	struct play p =
+		PLAY({ "resourceVersion=5&",
+		       HEAD EVENT("ADDED", "a", "6") "\n" EVENT("MODIFIED", "b", "7"), STUB_CLOSE },
+		     { "resourceVersion=6&",
+		       HEAD EVENT("MODIFIED", "b", "7") "\n\n{\"type\":", STUB_CLOSE },
+		     { "resourceVersion=7&", HEAD EVENT("BOOKMARK", "", "40") "\n", STUB_CLOSE },
+		     { "resourceVersion=40&", HEAD EVENT("DELETED", "a", "41") "\n", STUB_KEEP });
 	struct watched w = { .limit = 3, .with = 1 };
 	_free_ char *version = mem_strdup("5");
 
@@ -100,7 +102,8 @@ static void test_broken_in_mid_line(void **state)
 static void test_ends(void **state)
 {
 	struct play p = PLAY(
-		{ "limit=1", HEAD "{\"kind\":\"PodList\",\"metadata\":{\"resourceVersion\":\"3\"}}", STUB_CLOSE },
+		{ "limit=1", HEAD "{\"kind\":\"PodList\",\"metadata\":{\"resourceVersion\":\"3\"}}",
+		  STUB_CLOSE },
 		{ "resourceVersion=3&", HEAD EVENT("ADDED", "a", "6") "\n", STUB_KEEP });
 	struct play q = PLAY({ "=6&", HEAD EVENT("ADDED", "b", "9") "\n", STUB_KEEP });
 	struct watched w = { .limit = 1, .with = 1 };
@@ -120,9 +123,10 @@ static void test_ends(void **state)
 
 static void test_too_old(void **state)
 {
-	struct play event = PLAY({ "=5&", HEAD "{\"type\":\"ERROR\",\"object\":" GONE "}\n", STUB_KEEP });
-	struct play answer = PLAY({ "=5&", "HTTP/1.1 410 Gone\r\nConnection: close\r\n\r\n" GONE,
-				    STUB_CLOSE });
+	struct play event =
+		PLAY({ "=5&", HEAD "{\"type\":\"ERROR\",\"object\":" GONE "}\n", STUB_KEEP });
+	struct play answer =
+		PLAY({ "=5&", "HTTP/1.1 410 Gone\r\nConnection: close\r\n\r\n" GONE, STUB_CLOSE });
 	struct watched w = { .limit = 1 };
 	_free_ char *version = mem_strdup("5");
 	struct fault f = { 0 };
@@ -136,11 +140,13 @@ static void test_too_old(void **state)
 
 static void test_refusals(void **state)
 {
-	struct play no = PLAY({ "=5&", "HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\nno", STUB_CLOSE });
+	struct play no = PLAY(
+		{ "=5&", "HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\nno", STUB_CLOSE });
 	/* too busy, an ERROR event that passes, garbage, an HTML page: then it works */
 	struct play later = PLAY(
 		{ "=5&", "HTTP/1.1 429 X\r\nConnection: close\r\n\r\n", STUB_CLOSE },
-		{ "=5&", HEAD "{\"type\":\"ERROR\",\"object\":{\"code\":500,\"message\":\"no leader\"}}\n",
+		{ "=5&",
+		  HEAD "{\"type\":\"ERROR\",\"object\":{\"code\":500,\"message\":\"no leader\"}}\n",
 		  STUB_KEEP },
 		{ "=5&", HEAD "{\"type\":\"ERROR\",\"object\":{}}\n", STUB_KEEP },
 		{ "=5&", HEAD "<html>\n", STUB_KEEP },
@@ -159,7 +165,8 @@ static void test_refusals(void **state)
 /* An idle stream is no fault, nobody to listen to is. Neither takes longer than it was given. */
 static void test_time(void **state)
 {
-	struct play idle = PLAY({ "=5&", HEAD, STUB_KEEP }), mute = PLAY({ "=5&", "", STUB_SILENT });
+	struct play idle = PLAY({ "=5&", HEAD, STUB_KEEP }),
+		    mute = PLAY({ "=5&", "", STUB_SILENT });
 	struct play hasty = PLAY({ "=5&", HEAD, STUB_CLOSE });
 	struct watched w = { 0 };
 	_free_ char *version = mem_strdup("5");
@@ -213,9 +220,12 @@ static void test_endless_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_broken_in_mid_line), cmocka_unit_test(test_ends),
-		cmocka_unit_test(test_too_old),		   cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_time),		   cmocka_unit_test(test_next_server),
+		cmocka_unit_test(test_broken_in_mid_line),
+		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_too_old),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_next_server),
 		cmocka_unit_test(test_endless_line),
 	};
 

@@ -62,8 +62,9 @@ static void trims(void **state)
 
 static void reads_numbers(void **state)
 {
-	static const char *const bad[] = { "", "-", "+1", " 1", "1 ", "1x", "0x1", "1-", "--1", "101", "-1",
-					   "99999999999999999999999" };
+	static const char *const bad[] = { "",	  "-",	 "+1",	" 1",
+					   "1 ",  "1x",	 "0x1", "1-",
+					   "--1", "101", "-1",	"99999999999999999999999" };
 	long v = 42;
 
 	(void)state;
@@ -106,11 +107,11 @@ static void iterates(void **state)
 	int seen = 0;
 
 	(void)state;
-	strv_each(none, &l)
+	strv_each (none, &l)
 		fail_msg("%s", none);
 	for (int i = 0; i < 5; i++)
 		strv_addf(&l, "%d", i);
-	strv_each(item, &l) {
+	strv_each (item, &l) {
 		if (str_eq(item, "1"))
 			continue;
 		if (str_eq(item, "3"))
@@ -118,8 +119,8 @@ static void iterates(void **state)
 		seen++;
 	}
 	assert_int_equal(seen, 2); /* 0 and 2 */
-	strv_each(a, &l)
-		strv_each(b, &l)
+	strv_each (a, &l)
+		strv_each (b, &l)
 			seen += str_eq(a, b);
 	assert_int_equal(seen, 7);
 }
@@ -142,9 +143,10 @@ static void gives_away(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(grows),    cmocka_unit_test(takes),	     cmocka_unit_test(compares),
-		cmocka_unit_test(trims),    cmocka_unit_test(reads_numbers), cmocka_unit_test(lists),
-		cmocka_unit_test(iterates), cmocka_unit_test(gives_away),
+		cmocka_unit_test(grows),	 cmocka_unit_test(takes),
+		cmocka_unit_test(compares),	 cmocka_unit_test(trims),
+		cmocka_unit_test(reads_numbers), cmocka_unit_test(lists),
+		cmocka_unit_test(iterates),	 cmocka_unit_test(gives_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

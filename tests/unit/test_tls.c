@@ -1,4 +1,5 @@
-/* TLS between nodes: who is let in, and that no peer, however it behaves, holds us past the deadline. */
+/* TLS between nodes: who is let in, and that no peer, however it behaves, holds us past the
+ * deadline. */
 #include "tests/unit/test.h"
 
 #include "lib/fs.h"
@@ -126,7 +127,8 @@ static void answers(void **state)
 	str_reset(&answer);
 	s = (struct server){ .answer_len = TLS_MESSAGE_MAX };
 	memset(big, 'y', TLS_MESSAGE_MAX);
-	assert_int_equal(ask(&s, identity(&ca, &b), client, "b", big, TLS_MESSAGE_MAX, &answer, &f), 0);
+	assert_int_equal(ask(&s, identity(&ca, &b), client, "b", big, TLS_MESSAGE_MAX, &answer, &f),
+			 0);
 	assert_int_equal(answer.len, TLS_MESSAGE_MAX);
 	str_reset(&answer);
 	s = (struct server){ 0 };
@@ -143,8 +145,9 @@ static void refuses_large_messages(void **state)
 	struct fault f = { 0 };
 
 	(void)state;
-	assert_int_equal(tls_ask(client, "127.0.0.1", 1, "b", big, TLS_MESSAGE_MAX + 1, 1000, &answer, &f),
-			 -EMSGSIZE);
+	assert_int_equal(
+		tls_ask(client, "127.0.0.1", 1, "b", big, TLS_MESSAGE_MAX + 1, 1000, &answer, &f),
+		-EMSGSIZE);
 	assert_int_equal(ask(&s, identity(&ca, &b), client, "b", "x", 1, &answer, &f), -EPROTO);
 	assert_int_equal(s.result, -EMSGSIZE);
 	assert_int_equal(answer.len, 0);
@@ -163,8 +166,8 @@ static void handler_may_refuse(void **state)
 	assert_int_equal(answer.len, 0);
 }
 
-/* Who may not talk to whom. -EACCES on both sides, each with a reason; the handler never runs, except
- * for the wrong name, which only the client minds: it sends nothing then. */
+/* Who may not talk to whom. -EACCES on both sides, each with a reason; the handler never runs,
+ * except for the wrong name, which only the client minds: it sends nothing then. */
 static void refuses_strangers(void **state)
 {
 	const struct {
@@ -187,8 +190,8 @@ static void refuses_strangers(void **state)
 		_str_ struct str answer = { 0 };
 		struct server s = { 0 };
 		struct fault f = { 0 };
-		int r = ask(&s, identity(cases[i].server_ca, cases[i].server), client, cases[i].peer, big,
-			    TLS_MESSAGE_MAX, &answer, &f);
+		int r = ask(&s, identity(cases[i].server_ca, cases[i].server), client,
+			    cases[i].peer, big, TLS_MESSAGE_MAX, &answer, &f);
 
 		assert_int_equal(r, -EACCES);
 		assert_int_equal(s.result, cases[i].server_result);
@@ -225,7 +228,8 @@ static int foreign_client(int port, int version, bool with_cert)
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
 	ssl = SSL_new(ctx);
 	SSL_set_fd(ssl, fd);
-	ok = SSL_connect(ssl) > 0 && SSL_write(ssl, "\0\0\0\1x", 5) > 0 && SSL_read(ssl, buf, 1) > 0;
+	ok = SSL_connect(ssl) > 0 && SSL_write(ssl, "\0\0\0\1x", 5) > 0 &&
+	     SSL_read(ssl, buf, 1) > 0;
 	SSL_free(ssl);
 	SSL_CTX_free(ctx);
 	close(fd);
@@ -279,7 +283,7 @@ static const struct script scripts[] = {
 
 struct rogue {
 	const struct script *script;
-	int fd;	  /* a listener, or a connected socket */
+	int fd; /* a listener, or a connected socket */
 	bool stop;
 };
 
@@ -351,7 +355,8 @@ static void bears_hostile_clients(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(scripts); i++) {
 		struct server s = { 0 };
 		struct rogue g = { .script = &scripts[i] };
-		struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		struct sockaddr_in to = { .sin_family = AF_INET,
+					  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 		int64_t before = timer_now();
 		pthread_t thread;
 
@@ -461,15 +466,17 @@ static void no_sigpipe(void **state)
 		struct server s = { 0 };
 		struct fault f = { 0 };
 
-		assert_int_equal(ask(&s, identity(&ca, &b), client, "b", big, TLS_MESSAGE_MAX, &answer, &f),
-				 -EACCES);
+		assert_int_equal(
+			ask(&s, identity(&ca, &b), client, "b", big, TLS_MESSAGE_MAX, &answer, &f),
+			-EACCES);
 	}
 }
 
 static void tells_why_it_cannot_connect(void **state)
 {
 	_tls_ struct tls *client = identity(&ca, &a);
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	_fd_ int closed = socket(AF_INET, SOCK_STREAM, 0);
 	_str_ struct str answer = { 0 };
 	struct fault f = { 0 };
@@ -477,8 +484,9 @@ static void tells_why_it_cannot_connect(void **state)
 
 	(void)state;
 	assert_int_equal(bind(closed, (struct sockaddr *)&at, sizeof at), 0);
-	assert_int_equal(tls_ask(client, "127.0.0.1", port_of(closed), "b", "x", 1, 1000, &answer, &f),
-			 -ECONNREFUSED);
+	assert_int_equal(
+		tls_ask(client, "127.0.0.1", port_of(closed), "b", "x", 1, 1000, &answer, &f),
+		-ECONNREFUSED);
 	assert_non_null(strstr(f.text, "127.0.0.1 port "));
 	assert_int_equal(tls_ask(client, "node-b", 1, "b", "x", 1, 1000, &answer, &f), -EINVAL);
 	assert_int_equal(tls_ask(client, "255.255.255.255", 1, "b", "x", 1, 1000, &answer, &f),
@@ -492,8 +500,9 @@ static void tells_why_it_cannot_connect(void **state)
 		(void)!connect(fd, (struct sockaddr *)&at, sizeof at);
 	}
 	before = timer_now();
-	assert_int_equal(tls_ask(client, "127.0.0.1", port_of(closed), "b", "x", 1, 200, &answer, &f),
-			 -ETIMEDOUT);
+	assert_int_equal(
+		tls_ask(client, "127.0.0.1", port_of(closed), "b", "x", 1, 200, &answer, &f),
+		-ETIMEDOUT);
 	assert_in_range(timer_now() - before, 190, 600);
 }
 

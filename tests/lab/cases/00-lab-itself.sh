@@ -2,7 +2,7 @@
 # What the lab promises every other case, without the product.
 # needs:
 # list: short
-# limit: 300
+# limit: 600
 
 A=phoenix-a B=phoenix-b C=phoenix-c
 

@@ -2,7 +2,7 @@
 # Each way to give a node its seed.
 # needs:
 # list: full
-# limit: 200
+# limit: 400
 
 case_run() {
 	local n seeds=$STATE/seeds disk=/dev/disk/by-id/virtio-phoenix-seed

@@ -43,6 +43,7 @@ cmd_up() {
 		say "the product is not installed in them ($STAGE/usr/bin/phoenix is missing)"
 		return 0
 	fi
+	exec {LOCK_FD}>&- # watching changes nothing: cut and boot are allowed meanwhile
 	cluster_watch
 }
 
@@ -71,7 +72,7 @@ cluster_watch() {
 		waiting=0
 		for n in "${NODES[@]}"; do
 			line=$(node_says "$n")
-			case $line in no-k3s*) waiting=$((waiting + 1)) ;; esac
+			case $line in *'forms the cluster'*'no /usr/local/bin/k3s'*) waiting=$((waiting + 1)) ;; esac
 			[ "$line" != "${last[$n]:-}" ] || continue
 			printf '%4d s  %-10s %s\n' "$SECONDS" "$n" "$line"
 			last[$n]=$line

@@ -66,14 +66,15 @@ layer_k3s() {
 # The installed product. Its units are enabled as the disk image enables them,
 # by their own [Install] sections; k3s.service has none, firstboot starts it.
 layer_product() {
-	local lock unit target
+	local lock unit target targets
 	exec {lock}>"$LABS/build.lock"
 	flock -s "$lock"
 	cp -a "$STAGE/." "$1/"
 	exec {lock}>&-
 	for unit in "$STAGE"/usr/lib/systemd/system/phoenix*; do
 		[ -f "$unit" ] || continue
-		for target in $(sed -n 's/^WantedBy=//p' "$unit"); do
+		read -ra targets < <(sed -n 's/^WantedBy=//p' "$unit" | paste -sd ' ')
+		for target in "${targets[@]}"; do
 			mkdir -p "$1/etc/systemd/system/$target.wants"
 			ln -sf "/usr/lib/systemd/system/${unit##*/}" "$1/etc/systemd/system/$target.wants/"
 		done

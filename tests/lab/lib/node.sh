@@ -6,7 +6,7 @@ power_lock() { printf '%s/power' "$(node_dir "$1")"; }
 node_is_on() {
 	local lock
 	lock=$(power_lock "$1")
-	[ -e "$lock" ] && ! flock -n "$lock" true
+	[ -e "$lock" ] && ! flock --shared -n "$lock" true
 }
 node_is_off() { ! node_is_on "$1"; }
 
@@ -91,7 +91,8 @@ cmd__supervise() {
 	base_ensure
 	cg_join aux
 	exec {lock}>"$(power_lock "$node")"
-	flock -n "$lock" || exit 0
+	# Somebody who asks whether the node is on holds it for a moment.
+	flock -w 10 "$lock" || exit 0
 	while [ ! -e "$(node_dir "$node")/cut" ]; do
 		net_plug "$node"
 		disks_attach "$node"

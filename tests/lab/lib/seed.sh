@@ -108,7 +108,7 @@ seeds_make() {
 	fi
 }
 
-# The compiled program runs in a root of the distribution it was built for. It
+# The compiled program runs in the root it was built in, as on a workstation. It
 # works on a copy of the description: `init' adds the secrets.
 seeds_product() {
 	local out=$1 cluster=$STATE/cluster tmp=$STATE/tmp
@@ -116,12 +116,15 @@ seeds_product() {
 		mkdir -p "$cluster"
 		cp -r "${PHOENIX_LAB_CLUSTER:-$REPO/cloud-init/examples/three-nodes}/." "$cluster/"
 	fi
-	rm -rf "$tmp"
-	mkdir -p "$tmp/upper" "$tmp/work"
-	chroot_run "$(layer_make):$BASE" "$tmp/upper" "$tmp/work" "$cluster:/cluster" "$out:/seeds" -- sh -ec '
-		[ -e /cluster/secrets.yaml ] || phoenix init /cluster
-		phoenix seed /cluster -o /seeds' || die "the product writes no seeds: see the lines above"
-	rm -rf "$tmp"
+	rm -rf "$tmp" "$out.new"
+	mkdir -p "$tmp/upper" "$tmp/work" "$out.new"
+	builder_ensure
+	chroot_run "$(layer_make):$BUILDER/upper:$BASE" "$tmp/upper" "$tmp/work" "$cluster:/cluster" "$out.new:/out" -- sh -ec '
+		[ -e /cluster/secrets.yaml ] || phoenix init --secrets /cluster
+		phoenix seed /cluster -o /out/seeds' || die "the product writes no seeds: see the lines above"
+	rm -rf "$tmp" "$out"
+	mv -T "$out.new/seeds" "$out"
+	rm -rf "$out.new"
 }
 
 # The least a node needs: a name and an address.
