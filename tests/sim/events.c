@@ -272,12 +272,12 @@ static bool stage_reached(struct world *w, int target)
 	return voters >= target || (target == NODE_COUNT + 1 && voters == 1 && learners);
 }
 
-static void grow(struct world *w, int target, bool snaps)
+static void grow(struct world *w, int target, bool snaps, bool words_too)
 {
 	for (int n = 1; n < 900 && !*w->broken && !stage_reached(w, target); n++) {
 		if (snaps && chance(w, 1))
 			keep_snapshot(w, below(w, NODE_COUNT));
-		if (n % 250 == 0)
+		if (words_too && n % 250 == 0)
 			operator_acts(w);
 		world_step(w);
 	}
@@ -288,7 +288,7 @@ static void earlier_life(struct world *w)
 {
 	int i = below(w, NODE_COUNT);
 
-	grow(w, 1 + below(w, NODE_COUNT), true);
+	grow(w, 1 + below(w, NODE_COUNT), true, false);
 	for (int j = 0; j < NODE_COUNT; j++) {
 		w->snaps[j].used = true;
 		w->snaps[j].node = j;
@@ -307,7 +307,7 @@ static void earlier_life(struct world *w)
 		break;
 	default:
 		recover(w, i);
-		grow(w, NODE_COUNT + 2, false);
+		grow(w, NODE_COUNT + 2, false, false);
 		break;
 	}
 }
@@ -322,7 +322,7 @@ void event_prefix(struct world *w)
 	if (snaps && chance(w, 50))
 		earlier_life(w);
 	if (target)
-		grow(w, target, snaps);
+		grow(w, target, snaps, snaps);
 	w->quiet = false;
 	note(w, "faults begin");
 }

@@ -117,51 +117,51 @@ bool look_step(struct world *w, int i)
 
 /* Data of ours that another node's recovery supersedes. Of two recoveries the higher generation wins,
  * then the first node. A blank node has nothing to retire, but ends what it promised. */
-static void take_retire(struct world *w, const struct request *r)
+static bool take_retire(struct world *w, const struct request *r)
 {
 	struct machine *m = &w->m[r->to];
 	struct disk *d = &m->disk;
 
 	if (leaving_blank(m))
-		return;
+		return false;
 	if (!d->etcd.wal) {
 		d->promise = (struct promise){ .node = -1 };
 		d->formation[0] = 0;
-		return;
+		return true;
 	}
 	if (r->generation <= d->generation ||
 	    (d->recovering && (r->generation < d->words.generation ||
 			       (r->generation == d->words.generation && r->from > r->to))))
-		return;
+		return false;
 	d->recovering = false;
 	d->retired = r->generation;
 	d->retired_for = r->from;
 	stop_k3s(w, r->to);
+	node_look_at_self(w, r->to);
 	m->phase = PHASE_IDLE;
 	note(w, "%s: retired for %s, generation %d", node_names[r->to], node_names[r->from],
 	     r->generation);
+	return true;
 }
 
 /* The giver's side: durable before the answer. From the moment that K3s is being started on a blank
- * disk nothing is promised. */
-void node_take(struct world *w, const struct request *r)
+ * disk nothing is promised. True: granted. */
+bool node_take(struct world *w, const struct request *r)
 {
 	struct machine *m = &w->m[r->to];
 	struct node_view local = m->me;
 	char why[WHY_LEN];
 
 	if (!can_write(w, r->to) || !m->answered)
-		return;
-	if (r->retire) {
-		take_retire(w, r);
-		return;
-	}
+		return false;
+	if (r->retire)
+		return take_retire(w, r);
 	from_records(&m->disk, &local);
 	if (leaving_blank(m))
-		return;
+		return false;
 	if (!decide_promise(&local, r->from, &r->promise, r->generation, r->abandons, why)) {
 		note(w, "%s: no promise to %s: %s", node_names[r->to], node_names[r->from], why);
-		return;
+		return false;
 	}
 	if (m->disk.etcd.wal)
 		broken(w, "promise-with-data: %s has etcd data and promised", node_names[r->to]);
@@ -169,6 +169,7 @@ void node_take(struct world *w, const struct request *r)
 	m->disk.promise.node = r->from;
 	note(w, "%s: promised to %s, formation %s", node_names[r->to], node_names[r->from],
 	     r->promise.formation);
+	return true;
 }
 
 /* The formation id is durable before anyone hears it; so are the cluster's, and the generation. */

@@ -41,27 +41,26 @@ void recover_begin(struct world *w, int i)
 	}
 }
 
+/* Only what was said in answer to the request counts: what was seen before can have changed. */
 static void retire_step(struct world *w, int i)
 {
 	struct machine *m = &w->m[i];
 	struct request r = { .used = true, .retire = true, .from = i, .to = m->at++,
 			     .generation = m->disk.words.generation };
+	bool asked;
 
 	if (r.to == NODE_COUNT) {
 		m->phase = PHASE_RECOVER_DECIDE;
 		return;
 	}
-	if (r.to == i || !m->views[r.to].answered || !reach(w, i, r.to) ||
-	    m->differs != w->m[r.to].differs)
+	asked = m->views[r.to].answered;
+	m->views[r.to] = (struct node_view){ 0 };
+	if (r.to == i || !asked || !reach(w, i, r.to) || m->differs != w->m[r.to].differs)
 		return;
 	if (!w->quiet && chance(w, 10)) {
 		w->late[below(w, LATE_MAX)] = r;
-	} else if (w->quiet || chance(w, 90)) {
-		node_take(w, &r);
-		if (w->m[r.to].disk.etcd.wal)
-			node_look_at_self(w, r.to);
-		if (w->m[r.to].answered && (w->quiet || chance(w, 80)))
-			node_tells(w, r.to, &m->views[r.to]);
+	} else if ((w->quiet || chance(w, 90)) && node_take(w, &r) && (w->quiet || chance(w, 80))) {
+		node_tells(w, r.to, &m->views[r.to]);
 	}
 }
 

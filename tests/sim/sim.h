@@ -164,7 +164,7 @@ void node_step(struct world *w, int i);
 void look_begin(struct world *w, int i);
 bool look_step(struct world *w, int i);
 int highest_generation(const struct world *w, int i);
-void node_take(struct world *w, const struct request *r);
+bool node_take(struct world *w, const struct request *r);
 void word_recover(struct world *w, int i);
 void recover_begin(struct world *w, int i);
 void recover_step(struct world *w, int i);

@@ -66,8 +66,8 @@ static void test_cron_dates(void **state)
 		int gap; /* -1: never */
 	} cases[] = {
 		{ "0 3 * * 0", 7 },    { "0 3 * * *", 1 },    { "0 3 * * 0,3", 4 }, { "0 3 31 2 *", -1 },
-		{ "0 3 30 2 *", -1 },  { "0 3 31 4,6 *", -1 }, { "0 3 29 2 *", 8 * 365 + 1 }, { "0 3 31 * *", 62 },
-		{ "0 3 1 * *", 31 },   { "0 3 31 2 0", 28 + 365 },
+		{ "0 3 30 2 *", -1 },  { "0 3 31 4,6 *", -1 }, { "0 3 29 2 *", 1461 }, { "0 3 31 * *", 61 },
+		{ "0 3 1 * *", 31 },   { "0 3 31 2 0", 350 },
 	};
 
 	(void)state;
@@ -77,7 +77,7 @@ static void test_cron_dates(void **state)
 		int r = cron_parse(cases[i].text, &c, &f);
 
 		assert_int_equal(r, cases[i].gap < 0 ? -EINVAL : 0);
-		if (r == 0 && i != 6 && i != 9)
+		if (r == 0)
 			assert_int_equal(cron_longest_gap(&c), cases[i].gap);
 	}
 }
