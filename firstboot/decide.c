@@ -261,8 +261,9 @@ static void decide_with_data(struct scene *s)
 	if (s->me->state == NODE_MEMBER)
 		say(s, ACT_START,
 		    "member by its own data, which names %d voter%s: more than half must be up. If those are "
-		    "lost for good: `phoenix recover --keep %s`",
-		    s->me->n_voters, s->me->n_voters == 1 ? "" : "s", me);
+		    "lost for good: `phoenix recover --keep %s`; if only this one does not come up: `phoenix "
+		    "abandon %s` on %s keeps its data aside and joins afresh",
+		    s->me->n_voters, s->me->n_voters == 1 ? "" : "s", me, incarnation(s->me), me);
 	else
 		say(s, ACT_START,
 		    "learner by its own data: starts and catches up. If no member knows it any more: `phoenix "
@@ -434,6 +435,15 @@ int decide_promise(const struct node_view *local, int from, const struct promise
 		return 0;
 	}
 	return p->node == from && str_eq(p->formation, asked->formation) ? 2 : 1;
+}
+
+bool recover_is_void(int self, const struct node_view views[NODE_COUNT], int generation)
+{
+	for (int i = 0; i < NODE_COUNT; i++)
+		if (i != self && views[i].answered && (has_data(&views[i]) || *views[i].marker) &&
+		    views[i].generation >= generation)
+			return true;
+	return false;
 }
 
 int decide_recover(int self, const struct node_view views[NODE_COUNT], const struct words *words,

@@ -119,6 +119,10 @@ int decide_promise(const struct node_view *local, int from, const struct promise
 int decide_recover(int self, const struct node_view views[NODE_COUNT], const struct words *words,
 		   int generation, const char *const names[NODE_COUNT], char why[WHY_LEN]);
 
+/* Did the others go on while this node was out of sight, to the GENERATION of its `recover` or beyond? Then
+ * that word is void: the caller ends it, and decide() says what is so. */
+bool recover_is_void(int self, const struct node_view views[NODE_COUNT], int generation);
+
 /* Its own etcd data names this node and no other voter. */
 bool view_is_lone(const struct node_view *v);
 const char *node_state_name(enum node_state s);

@@ -27,6 +27,10 @@ lab: ## boots three nodes from their seeds and ends with three Ready K3s servers
 lab-down: ## leaves nothing behind
 	tests/lab/lab down
 
+.PHONY: bench
+bench: $(BUILD)/phoenix ## figures as JSON lines; ONLY=NAME for one
+	tests/bench/run $< $(ONLY)
+
 SHELL_FILES := $(shell grep -rlE '^\#!.*(ba)?sh' --include='*' tests .ci docs/completion 2>/dev/null | grep -v '/fixtures/')
 
 .PHONY: unit fuzz-replay check-asan

@@ -108,7 +108,7 @@ static void two_wiped(struct world *w, int i)
 
 static void etcd_gone(struct world *w, int i)
 {
-	int all = chance(w, 50);
+	int all = chance(w, 40);
 
 	for (int j = 0; j < NODE_COUNT; j++) {
 		if ((j != i && !all) || w->m[j].destroyed)
@@ -283,48 +283,60 @@ static void grow(struct world *w, int target, bool snaps, bool words_too)
 	}
 }
 
-/* A cluster that was, whose disks may come back into the one that is. */
-static void earlier_life(struct world *w)
+/* A cluster that was, whose disks may come back into the one that is. Returns the node by which the
+ * new one begins. */
+static int earlier_life(struct world *w)
 {
-	int i = below(w, NODE_COUNT);
+	int i = below(w, NODE_COUNT), before;
 
-	grow(w, 1 + below(w, NODE_COUNT), true, false);
+	grow(w, chance(w, 60) ? NODE_COUNT : 1 + below(w, NODE_COUNT), true, false);
 	for (int j = 0; j < NODE_COUNT; j++) {
 		w->snaps[j].used = true;
 		w->snaps[j].node = j;
 		w->snaps[j].disk = w->m[j].disk;
 	}
-	switch (below(w, 4)) {
+	switch (below(w, 5)) {
 	case 0:
+	case 1:
 		wipe(w, i);
 		two_wiped(w, (i + 1) % NODE_COUNT);
-		break;
-	case 1:
+		return 0;
+	case 2:
 		two_wiped(w, i);
 		break;
-	case 2:
+	case 3:
 		etcd_gone(w, i);
 		break;
 	default:
+		before = w->m[i].disk.generation;
 		recover(w, i);
-		grow(w, NODE_COUNT + 2, false, false);
+		for (int n = 0; n < 400 && w->m[i].disk.generation == before; n++)
+			world_step(w);
 		break;
 	}
+	return i;
 }
 
 /* A quiet beginning up to some number of voters, so that faults meet every stage of a cluster. */
 void event_prefix(struct world *w)
 {
 	bool snaps = w->profile == PROFILE_OLD_DISKS || w->profile == PROFILE_ALL;
-	int target = below(w, NODE_COUNT + 2);
+	int target = below(w, NODE_COUNT + 2), first = -1;
 
 	w->quiet = true;
-	if (snaps && chance(w, 50))
-		earlier_life(w);
+	if (snaps && chance(w, 60)) {
+		first = earlier_life(w);
+		target = chance(w, 60) ? 1 : target;
+	}
 	if (target)
 		grow(w, target, snaps, snaps);
 	w->quiet = false;
 	note(w, "faults begin");
+	if (first >= 0 && chance(w, 50)) {
+		two_old_disks(w, (first + 1) % NODE_COUNT);
+		if (chance(w, 20))
+			etcd_gone(w, first);
+	}
 }
 
 void all_quiet(struct world *w)

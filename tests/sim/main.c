@@ -13,7 +13,7 @@ void world_step(struct world *w)
 		node_step(w, i);
 	else
 		raft_tick(w, i);
-	if (chance(w, 3))
+	if (chance(w, 1))
 		event_late(w);
 	oracle_step(w);
 }

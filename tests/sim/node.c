@@ -280,7 +280,6 @@ static void join_add(struct world *w, int i)
 	m->joining.vote = 0;
 	m->joining.tombstone = false;
 	m->phase = PHASE_JOIN_WAL;
-	oracle_join(w, i, leader);
 }
 
 static void join_step(struct world *w, int i)
@@ -396,16 +395,12 @@ static void act(struct world *w, int i)
 	if (w->verbose && (d.action != m->last.action || !str_eq(d.why, m->last.why)))
 		note(w, "%s: %s: %s", node_names[i], action_name(d.action), d.why);
 	m->last = d;
+	oracle_decision(w, i);
 	m->phase = PHASE_IDLE;
 	if (d.even_running)
 		stop_k3s(w, i);
-	if (d.action == ACT_WAIT || d.action == ACT_STOP)
+	if (d.action == ACT_WAIT || d.action == ACT_STOP || m->mount != MOUNT_OK)
 		return;
-	if (m->mount != MOUNT_OK) {
-		broken(w, "unknown-acts: %s cannot read its disk: %s", node_names[i],
-		       action_name(d.action));
-		return;
-	}
 	m->at = 0;
 	if (d.action == ACT_ASK_PROMISES) {
 		m->phase = PHASE_ASK;

@@ -132,18 +132,19 @@ static bool abandons(struct world *w)
 void operator_acts(struct world *w)
 {
 	char id[ID_LEN];
-	int where, best;
+	int where, best, ready = ready_node(w);
 
 	if (busy(w))
 		return;
 	for (int i = 0; i < NODE_COUNT; i++)
 		if (named(w, i, "phoenix forget ", id, &where) && word_forget(w, where, id))
 			return;
-	if (ready_node(w) >= 0 && abandons(w))
+	if (ready >= 0 && abandons(w))
 		return;
 	best = best_data(w);
 	for (int i = 0; best >= 0 && i < NODE_COUNT; i++)
-		if (named(w, i, "phoenix recover --keep ", id, &where)) {
+		if ((ready < 0 || w->m[i].last.action != ACT_START) &&
+		    named(w, i, "phoenix recover --keep ", id, &where)) {
 			word_recover(w, best);
 			return;
 		}

@@ -84,17 +84,47 @@ void oracle_form(struct world *w, int i)
 	}
 }
 
-void oracle_join(struct world *w, int i, int leader)
+/* What a decision must never be, given what was true when it was looked at. */
+void oracle_decision(struct world *w, int i)
 {
 	const struct machine *m = &w->m[i];
+	const struct decision *d = &m->last;
+	const struct disk *k = &m->disk;
+	int seen = k->retired > k->generation ? k->retired : k->generation;
 
-	(void)leader;
-	if (!m->truly_ready[m->last.through])
+	if (m->mount != MOUNT_OK && d->action != ACT_WAIT && d->action != ACT_STOP)
+		broken(w, "unknown-acts: %s cannot read its disk: %s", node_names[i],
+		       action_name(d->action));
+	if (d->action == ACT_JOIN && !m->truly_ready[d->through])
 		broken(w, "join-unready: %s joins through %s, which was not ready", node_names[i],
-		       node_names[m->last.through]);
-	if (m->views[m->last.through].generation < m->disk.generation)
-		broken(w, "join-older: %s has seen generation %d and joins %d", node_names[i],
-		       m->disk.generation, m->views[m->last.through].generation);
+		       node_names[d->through]);
+	if (d->action == ACT_JOIN && m->views[d->through].generation < seen)
+		broken(w, "join-older: %s has seen generation %d and joins %d", node_names[i], seen,
+		       m->views[d->through].generation);
+	for (int j = 0; j < NODE_COUNT; j++)
+		if (d->action == ACT_START && m->views[j].answered && m->views[j].self &&
+		    m->views[j].generation > k->generation)
+			broken(w, "start-older: %s starts generation %d and has seen %d", node_names[i],
+			       k->generation, m->views[j].generation);
+}
+
+/* Could others still be a quorum, now or after a boot? Then this reset would make a second one. */
+void oracle_reset(struct world *w, int i)
+{
+	for (int mask = 1; mask < 8; mask++) {
+		bool quorum = !(mask >> i & 1);
+
+		for (int j = 0; j < NODE_COUNT && quorum; j++) {
+			const struct disk *d = &w->m[j].disk;
+
+			if (mask >> j & 1)
+				quorum = d->etcd.wal && d->retired <= d->generation && !d->etcd.tombstone &&
+					 d->since <= w->m[i].round && majority(w, j, d->etcd.n, mask);
+		}
+		if (quorum)
+			broken(w, "reset-beside: %s is reset while machines %d (bits) could be a quorum",
+			       node_names[i], mask);
+	}
 }
 
 void oracle_aside(struct world *w, int i)

@@ -35,8 +35,9 @@ void recover_begin(struct world *w, int i)
 	stop_k3s(w, i);
 	m->at = 0;
 	m->phase = PHASE_RETIRE;
-	if (m->me.state == NODE_BLANK && can_write(w, i)) {
-		m->disk.recovering = false; /* what was to be kept is gone */
+	if ((m->me.state == NODE_BLANK || recover_is_void(i, m->views, m->disk.words.generation)) &&
+	    can_write(w, i)) {
+		m->disk.recovering = false; /* what was to be kept is gone, or left behind */
 		m->phase = PHASE_IDLE;
 	}
 }
@@ -71,6 +72,7 @@ static void reset_step(struct world *w, int i)
 	m->phase = PHASE_IDLE;
 	if (!can_write(w, i) || !m->disk.etcd.wal)
 		return;
+	oracle_reset(w, i);
 	raft_reset(w, i);
 	note(w, "%s: etcd reset to itself alone", node_names[i]);
 	m->phase = PHASE_RESET_RECORD;

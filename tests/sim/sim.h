@@ -178,6 +178,7 @@ void world_step(struct world *w);
 void operator_acts(struct world *w);
 void oracle_step(struct world *w);
 void oracle_form(struct world *w, int i);
-void oracle_join(struct world *w, int i, int leader);
+void oracle_decision(struct world *w, int i);
+void oracle_reset(struct world *w, int i);
 void oracle_aside(struct world *w, int i);
 bool converged(struct world *w);

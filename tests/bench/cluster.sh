@@ -1,0 +1,171 @@
+# shellcheck shell=bash disable=SC2086,SC2016 # node names hold no spaces; what is in single quotes is for the node
+# The cluster figures: phoenix against the same K3s on the same nodes, prepared by hand. "By hand" is given everything that phoenix has to find
+# out or do: the data disk is formatted, the very configuration, token and CAs that phoenix wrote lie ready, K3s is enabled with its own unit's
+# restart policy, nodes 2 and 3 name node 1.
+
+LAB=$REPO/tests/lab/lab
+export PHOENIX_LAB=bench$$
+PAIRS=${PHOENIX_BENCH_PAIRS:-7}
+A=phoenix-a B=phoenix-b C=phoenix-c
+HAND=
+
+on() { "$LAB" exec "$1" -- "${@:2}"; }
+lab_env() { eval "$("$LAB" env)"; }
+
+ready_nodes() {
+	on "$1" kubectl get nodes --request-timeout=3s --no-headers 2>/dev/null | awk '$2 == "Ready"' | wc -l
+}
+
+# until_ready COUNT VIA START: milliseconds from START until COUNT nodes are Ready.
+until_ready() {
+	local limit=$(($(now_ms) + 300000))
+	while [ "$(ready_nodes "$2")" -lt "$1" ]; do
+		[ "$(now_ms)" -lt "$limit" ] || { echo "no $1 Ready nodes in 300 s" >&2; return 1; }
+		sleep 0.2
+	done
+	echo $(($(now_ms) - $3))
+}
+
+bench_down() {
+	"$LAB" down >/dev/null 2>&1 || true
+	[ -z "$HAND" ] || rm -rf "$HAND"
+}
+
+stamp() { on "$1" systemctl show "$2" -p "$3" --value; }
+
+# One cluster by phoenix; sets T (ms), OWN (s), RESTARTS, RSS (MB), CPU (s).
+by_phoenix() {
+	local n start cpu kb
+	"$LAB" down >/dev/null 2>&1
+	"$LAB" prepare >/dev/null 2>&1
+	start=$(now_ms)
+	"$LAB" boot --no-wait $A $B $C >/dev/null
+	T=$(until_ready 3 $A "$start")
+	RESTARTS=0 RSS=0 CPU=0
+	for n in $A $B $C; do
+		RESTARTS=$((RESTARTS + $(stamp $n k3s NRestarts)))
+		read -r kb cpu < <(on $n sh -c 'p=$(systemctl show -p MainPID --value phoenix-firstboot)
+			awk "/VmHWM/{print \$2}" /proc/$p/status | tr "\n" " "
+			awk "{print (\$14+\$15+\$16+\$17)/100}" /proc/$p/stat')
+		RSS=$(jq -n "[$RSS, $kb / 1024] | max")
+		CPU=$(jq -n "[$CPU, $cpu] | max")
+	done
+	# one kernel, one monotonic clock for all nodes; microseconds
+	OWN=$(jq -n "(($(stamp $A k3s ExecMainStartTimestampMonotonic) - $(stamp $A phoenix-firstboot ExecMainStartTimestampMonotonic)) +
+		([$(stamp $B k3s ExecMainStartTimestampMonotonic), $(stamp $C k3s ExecMainStartTimestampMonotonic)] | max) -
+		$(stamp $A k3s ActiveEnterTimestampMonotonic)) / 1e6 * 1000 | round / 1000")
+}
+
+# What phoenix wrote is what "by hand" is given.
+harvest() {
+	local n
+	HAND=$(mktemp -d)
+	for n in $A $B $C; do
+		mkdir -p "$HAND/$n"
+		on $n tar -C / -cf - etc/rancher/k3s --exclude=10-phoenix-server.yaml --exclude=k3s.yaml | tar -C "$HAND/$n" -xf -
+		on $n tar -C / -cf - var/lib/rancher/k3s/agent/etc/kubelet.conf.d 2>/dev/null | tar -C "$HAND/$n" -xf - || true
+	done
+	on $A sh -c 'cd /var/lib/rancher/k3s/server/tls && tar -cf - server-ca.* client-ca.* request-header-ca.* etcd/peer-ca.* etcd/server-ca.* service.key' >"$HAND/tls.tar"
+}
+
+# Puts what was harvested on NODE, which is off and blank; JOIN is the server's address or empty.
+hand_node() {
+	local n=$1 join=$2 dir mnt
+	lab_env
+	dir=$LAB_STATE/nodes/$n
+	mkdir -p "$dir/upper/etc/systemd/system/multi-user.target.wants" "$dir/upper/etc/rancher/k3s/config.yaml.d" "$dir/upper/var/lib/rancher"
+	cp -a "$HAND/$n/etc/rancher/k3s/." "$dir/upper/etc/rancher/k3s/"
+	ln -sf /dev/null "$dir/upper/etc/systemd/system/phoenix-firstboot.service"
+	if [ -n "$join" ]; then
+		echo "server: https://$join:6443" >"$dir/upper/etc/rancher/k3s/config.yaml.d/10-server.yaml"
+	else
+		echo "cluster-init: true" >"$dir/upper/etc/rancher/k3s/config.yaml.d/10-init.yaml"
+	fi
+	sed -e '/^ConditionPathExists/d; /^EnvironmentFile/d; s/ \$PHOENIX_K3S_ARGS//; s/^RestartSec=.*/RestartSec=5s/' \
+		-e 's/^\[Service\]/Requires=hand.service\nAfter=hand.service\n&/' "$REPO/units/k3s.service" >"$dir/upper/etc/systemd/system/k3s.service"
+	cat >"$dir/upper/etc/systemd/system/hand.service" <<-'EOF'
+		[Unit]
+		After=cloud-init.service cloud-init-network.service network.target
+		[Service]
+		Type=oneshot
+		RemainAfterExit=yes
+		ExecStart=/bin/sh -c 'mount /dev/disk/by-id/virtio-phoenix-data /var/lib/rancher'
+	EOF
+	ln -sf /etc/systemd/system/k3s.service "$dir/upper/etc/systemd/system/multi-user.target.wants/k3s.service"
+	mnt=$(mktemp -d)
+	mkfs.ext4 -q -F -m 0 -L hand "$dir/data.img"
+	mount -o loop "$dir/data.img" "$mnt"
+	mkdir -p "$mnt/k3s/server/tls"
+	[ -n "$join" ] || tar -C "$mnt/k3s/server/tls" -xf "$HAND/tls.tar"
+	cp -a "$HAND/$n/var/lib/rancher/." "$mnt/" 2>/dev/null || true
+	umount "$mnt"
+	rmdir "$mnt"
+}
+
+# One cluster by hand; sets T.
+by_hand() {
+	local n start
+	for n in $A $B $C; do "$LAB" cut $n >/dev/null; "$LAB" wipe $n >/dev/null; done
+	hand_node $A ''
+	hand_node $B 192.0.2.11
+	hand_node $C 192.0.2.11
+	start=$(now_ms)
+	"$LAB" boot --no-wait $A $B $C >/dev/null
+	T=$(until_ready 3 $A "$start")
+}
+
+bench_form() {
+	local i ratios=() own=() restarts=() rss=() cpu=() mine
+	trap bench_down EXIT
+	for ((i = 0; i < PAIRS; i++)); do
+		by_phoenix
+		mine=$T
+		own+=("$OWN") restarts+=("$RESTARTS") rss+=("$RSS") cpu+=("$CPU")
+		[ -n "$HAND" ] || harvest
+		by_hand
+		ratios+=("$(jq -n "$mine / $T * 1000 | round / 1000")")
+		echo "pair $((i + 1)): phoenix $mine ms ($RESTARTS restarts), by hand $T ms" >&2
+	done
+	figure firstboot-overhead ratio "the same K3s prepared by hand" "${ratios[@]}"
+	figure firstboot-restarts count "0" "${restarts[@]}"
+	figure firstboot-own-seconds s "-" "${own[@]}"
+	figure firstboot-rss-mb MB "-" "${rss[@]}"
+	figure firstboot-cpu-s s "-" "${cpu[@]}"
+}
+
+# A node is cut, wiped and switched on; until it is Ready again.
+bench_rejoin() {
+	local i mine start ratios=()
+	trap bench_down EXIT
+	for ((i = 0; i < PAIRS; i++)); do
+		by_phoenix
+		[ -n "$HAND" ] || harvest
+		start=$(now_ms)
+		"$LAB" cut $C >/dev/null && "$LAB" wipe $C >/dev/null
+		"$LAB" boot --no-wait $C >/dev/null
+		rejoined "$start"
+		mine=$T
+		by_hand
+		start=$(now_ms)
+		"$LAB" cut $C >/dev/null && "$LAB" wipe $C >/dev/null
+		hand_node $C 192.0.2.11
+		"$LAB" boot --no-wait $C >/dev/null
+		on $A kubectl delete node $C --wait=false >/dev/null
+		rejoined "$start"
+		ratios+=("$(jq -n "$mine / $T * 1000 | round / 1000")")
+		echo "pair $((i + 1)): phoenix $mine ms, by hand $T ms" >&2
+	done
+	figure rejoin-overhead ratio "the same by hand" "${ratios[@]}"
+}
+
+# Ready again means a new Node object: the old one goes on looking Ready for a while.
+rejoined() {
+	local limit=$(($(now_ms) + 300000)) born
+	born=$(date -u -d "@$(($1 / 1000))" +%Y-%m-%dT%H:%M:%SZ)
+	until on $A kubectl get node $C -o json --request-timeout=3s 2>/dev/null |
+		jq -e --arg t "$born" '.metadata.creationTimestamp >= $t and any(.status.conditions[]?; .type == "Ready" and .status == "True")' >/dev/null; do
+		[ "$(now_ms)" -lt "$limit" ] || { echo "$C not back in 300 s" >&2; return 1; }
+		sleep 0.2
+	done
+	T=$(($(now_ms) - $1))
+}
