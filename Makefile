@@ -82,6 +82,7 @@ INSTALL := $(foreach f,$(wildcard units/*.service),$(f):lib/systemd/system:$(not
            $(foreach f,$(wildcard units/*.tmpfiles),$(f):lib/tmpfiles.d:$(basename $(notdir $(f))).conf) \
            $(foreach f,$(wildcard units/*.sysusers),$(f):lib/sysusers.d:$(basename $(notdir $(f))).conf) \
            $(foreach f,$(wildcard docs/man/*.1),$(f):share/man/man1:$(notdir $(f))) \
+           $(foreach f,$(wildcard docs/man/*.5),$(f):share/man/man5:$(notdir $(f))) \
            docs/completion/phoenix.bash:share/bash-completion/completions:phoenix
 
 install: all ## program, units, man pages, completion below $(DESTDIR)$(PREFIX)

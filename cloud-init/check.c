@@ -23,7 +23,8 @@ int check_run(int argc, char **argv, struct fault *f)
 		return fault_set(f, EINVAL, "one folder, please; see phoenix check --help");
 	if (cluster_folder_read(argv[r], SECRETS_CLUSTER, &c, &d, f) < 0)
 		return -f->code;
-	printf("%s: cluster %s (%s, %s, %s) is without mistakes; description %.12s\n", argv[r], c.config->name,
-	       c.config->nodes[0].name, c.config->nodes[1].name, c.config->nodes[2].name, c.config->digest);
+	printf("%s: cluster %s (%s, %s, %s) is without mistakes; description %.12s\n", argv[r],
+	       c.config->name, c.config->nodes[0].name, c.config->nodes[1].name,
+	       c.config->nodes[2].name, c.config->digest);
 	return EXIT_DONE;
 }

@@ -13,7 +13,8 @@ void cluster_folder_free(struct cluster_folder *c)
 int cluster_folder_mistakes(const char *dir, const struct diags *d, struct fault *f)
 {
 	diags_print(d);
-	return fault_set(f, EINVAL, "%s: %zu mistake%s", dir, d->lines.n, d->lines.n == 1 ? "" : "s");
+	return fault_set(f, EINVAL, "%s: %zu mistake%s", dir, d->lines.n,
+			 d->lines.n == 1 ? "" : "s");
 }
 
 /* Others on this machine must not read the keys to the cluster. */
@@ -22,7 +23,8 @@ static void check_mode(const struct fs *fs, const char *shown, struct diags *d)
 	struct stat st;
 
 	if (fs_stat(fs, SECRETS_FILE, &st, NULL) == 0 && S_ISREG(st.st_mode) && st.st_mode & 077)
-		diag_add(d, shown, 0, 0, NULL, "others may read it (mode %04o); allowed: chmod 600", st.st_mode & 07777);
+		diag_add(d, shown, 0, 0, NULL, "others may read it (mode %04o); allowed: chmod 600",
+			 st.st_mode & 07777);
 }
 
 /* The fault names the file once more. */
@@ -33,8 +35,8 @@ static void cannot_read(const char *shown, const struct fault *f, struct diags *
 	diag_add(d, shown, 0, 0, NULL, "%s", colon ? colon + 2 : f->text);
 }
 
-static void read_secrets(const struct fs *fs, const char *shown, enum secrets_scope scope, struct cluster_folder *c,
-			 struct diags *d)
+static void read_secrets(const struct fs *fs, const char *shown, enum secrets_scope scope,
+			 struct cluster_folder *c, struct diags *d)
 {
 	_secret_ struct str text = { 0 };
 	struct fault f = { 0 };
@@ -51,17 +53,19 @@ static void read_secrets(const struct fs *fs, const char *shown, enum secrets_sc
 	check_mode(fs, shown, d);
 }
 
-int cluster_folder_read(const char *dir, enum secrets_scope scope, struct cluster_folder *c, struct diags *d,
-			struct fault *f)
+int cluster_folder_read(const char *dir, enum secrets_scope scope, struct cluster_folder *c,
+			struct diags *d, struct fault *f)
 {
 	_fs_ struct fs fs = { .fd = -1 };
-	_free_ char *description = mem_printf("%s%s" DESCRIPTION_FILE, dir, str_ends(dir, "/") ? "" : "/");
+	_free_ char *description =
+		mem_printf("%s%s" DESCRIPTION_FILE, dir, str_ends(dir, "/") ? "" : "/");
 	_free_ char *secrets = mem_printf("%s%s" SECRETS_FILE, dir, str_ends(dir, "/") ? "" : "/");
 	struct fault why = { 0 };
 	int r = fs_open(&fs, dir, f);
 
 	if (r < 0)
-		return fault_set(f, EINVAL, "%s is no folder of a cluster; phoenix init makes one", dir);
+		return fault_set(f, EINVAL, "%s is no folder of a cluster; phoenix init makes one",
+				 dir);
 	r = fs_read(&fs, DESCRIPTION_FILE, YAML_SCALAR_MAX, &c->description, &why);
 	if (r == -ENOENT)
 		diag_add(d, description, 0, 0, NULL, "is missing; phoenix init makes one");

@@ -16,63 +16,78 @@ static const char *const reads_words[] = { "standbys", "primary", NULL };
 
 static const struct schema_field node_fields[] = {
 	{ "name", SCHEMA_TEXT, NODE_AT(name), LABEL_TEXT, .check = value_label, .required = true },
-	{ "address", SCHEMA_TEXT, NODE_AT(address), "an address and the length of its network such as 192.0.2.11/24", .check = value_address,
+	{ "address", SCHEMA_TEXT, NODE_AT(address),
+	  "an address and the length of its network such as 192.0.2.11/24", .check = value_address,
 	  .required = true },
-	{ "mac", SCHEMA_TEXT, NODE_AT(mac), "six bytes such as 52:54:00:00:00:0a, in quotes", .check = value_mac,
-	  .required = true },
-	{ "disk", SCHEMA_TEXT, NODE_AT(disk), "a path below /dev/, best /dev/disk/by-id/…", .check = value_device },
-	{ "data", SCHEMA_TEXT, NODE_AT(data), "a path below /dev/, best /dev/disk/by-id/…", .check = value_device },
+	{ "mac", SCHEMA_TEXT, NODE_AT(mac), "six bytes such as 52:54:00:00:00:0a, in quotes",
+	  .check = value_mac, .required = true },
+	{ "disk", SCHEMA_TEXT, NODE_AT(disk), "a path below /dev/, best /dev/disk/by-id/…",
+	  .check = value_device },
+	{ "data", SCHEMA_TEXT, NODE_AT(data), "a path below /dev/, best /dev/disk/by-id/…",
+	  .check = value_device },
 	{ 0 },
 };
 
 static void read_nodes(struct schema *s, const char *path, const struct yaml *y, void *base);
 
 static const struct schema_field fields[] = {
-	{ "cluster.name", SCHEMA_TEXT, AT(name), LABEL_TEXT, .check = value_label, .required = true },
+	{ "cluster.name", SCHEMA_TEXT, AT(name), LABEL_TEXT, .check = value_label,
+	  .required = true },
 	{ "cluster.nodes", SCHEMA_OTHER, .what = "a list of exactly three nodes", .required = true,
 	  .other = read_nodes },
-	{ "cluster.network.gateway", SCHEMA_TEXT, AT(gateway), "an address such as 192.0.2.1", .check = value_ipv4,
-	  .required = true },
-	{ "cluster.network.dns", SCHEMA_LIST, AT(dns), "IPv4 addresses such as 192.0.2.1", .check = value_ipv4 },
-	{ "cluster.network.ntp", SCHEMA_LIST, AT(ntp), "addresses or host names", .check = value_server },
-	{ "cluster.vip", SCHEMA_TEXT, AT(vip), "an unused address of the nodes' network, such as 192.0.2.10",
+	{ "cluster.network.gateway", SCHEMA_TEXT, AT(gateway), "an address such as 192.0.2.1",
+	  .check = value_ipv4, .required = true },
+	{ "cluster.network.dns", SCHEMA_LIST, AT(dns), "IPv4 addresses such as 192.0.2.1",
 	  .check = value_ipv4 },
-	{ "cluster.admin.ssh_keys", SCHEMA_LIST, AT(ssh_keys), "lines such as 'ssh-ed25519 AAAA… name'",
-	  .check = value_ssh_key },
+	{ "cluster.network.ntp", SCHEMA_LIST, AT(ntp), "addresses or host names",
+	  .check = value_server },
+	{ "cluster.vip", SCHEMA_TEXT, AT(vip),
+	  "an unused address of the nodes' network, such as 192.0.2.10", .check = value_ipv4 },
+	{ "cluster.admin.ssh_keys", SCHEMA_LIST, AT(ssh_keys),
+	  "lines such as 'ssh-ed25519 AAAA… name'", .check = value_ssh_key },
 	{ "cluster.admin.from", SCHEMA_LIST, AT(admin_from), "networks such as 198.51.100.0/24",
 	  .check = value_network },
-	{ "domain", SCHEMA_TEXT, AT(domain), "a domain such as example.org", .check = value_domain, .required = true },
-	{ "acme.email", SCHEMA_TEXT, AT(acme_email), "an address such as ops@example.org", .check = value_email,
+	{ "domain", SCHEMA_TEXT, AT(domain), "a domain such as example.org", .check = value_domain,
 	  .required = true },
+	{ "acme.email", SCHEMA_TEXT, AT(acme_email), "an address such as ops@example.org",
+	  .check = value_email, .required = true },
 	{ "acme.server", SCHEMA_TEXT, AT(acme_server), "an https:// URL", acme_words, value_url,
 	  .otherwise = "production" },
-	{ "storage.provider", SCHEMA_TEXT, AT(storage_provider), .words = provider_words, .otherwise = "longhorn" },
-	{ "storage.replicas", SCHEMA_NUMBER, AT(storage_replicas), .min = 1, .max = 3, .otherwise = "3" },
-	{ "storage.reclaim", SCHEMA_TEXT, AT(storage_reclaim), .words = reclaim_words, .otherwise = "retain" },
+	{ "storage.provider", SCHEMA_TEXT, AT(storage_provider), .words = provider_words,
+	  .otherwise = "longhorn" },
+	{ "storage.replicas", SCHEMA_NUMBER, AT(storage_replicas), .min = 1, .max = 3,
+	  .otherwise = "3" },
+	{ "storage.reclaim", SCHEMA_TEXT, AT(storage_reclaim), .words = reclaim_words,
+	  .otherwise = "retain" },
 	{ "database.replication", SCHEMA_TEXT, AT(database_replication), .words = replication_words,
 	  .otherwise = "async" },
-	{ "database.size", SCHEMA_TEXT, AT(database_size), "a size such as 20Gi", .check = value_size,
-	  .otherwise = "20Gi" },
-	{ "services.gitea.host", SCHEMA_TEXT, AT(gitea_host), "a host name such as git.example.org", .check = value_domain },
-	{ "services.gitea.replicas", SCHEMA_NUMBER, AT(gitea_replicas), .min = 1, .max = 9, .otherwise = "3" },
+	{ "database.size", SCHEMA_TEXT, AT(database_size), "a size such as 20Gi",
+	  .check = value_size, .otherwise = "20Gi" },
+	{ "services.gitea.host", SCHEMA_TEXT, AT(gitea_host), "a host name such as git.example.org",
+	  .check = value_domain },
+	{ "services.gitea.replicas", SCHEMA_NUMBER, AT(gitea_replicas), .min = 1, .max = 9,
+	  .otherwise = "3" },
 	{ "services.gitea.repositories", SCHEMA_TEXT, AT(gitea_repositories), "a size such as 50Gi",
 	  .check = value_size, .otherwise = "50Gi" },
-	{ "services.gitea.reads", SCHEMA_TEXT, AT(gitea_reads), .words = reads_words, .otherwise = "standbys" },
-	{ "backup.s3.endpoint", SCHEMA_TEXT, AT(s3_endpoint), "a URL such as https://s3.example.org",
-	  .check = value_endpoint },
-	{ "backup.s3.bucket", SCHEMA_TEXT, AT(s3_bucket), "3 to 63 of a-z, 0-9, '-' and '.'", .check = value_bucket },
-	{ "backup.s3.region", SCHEMA_TEXT, AT(s3_region), "a region such as eu-central-1", .check = value_word },
-	{ "backup.s3.prefix", SCHEMA_TEXT, AT(s3_prefix), "letters, digits and '-_./', not beginning with '/'",
+	{ "services.gitea.reads", SCHEMA_TEXT, AT(gitea_reads), .words = reads_words,
+	  .otherwise = "standbys" },
+	{ "backup.s3.endpoint", SCHEMA_TEXT, AT(s3_endpoint),
+	  "a URL such as https://s3.example.org", .check = value_endpoint },
+	{ "backup.s3.bucket", SCHEMA_TEXT, AT(s3_bucket), "3 to 63 of a-z, 0-9, '-' and '.'",
+	  .check = value_bucket },
+	{ "backup.s3.region", SCHEMA_TEXT, AT(s3_region), "a region such as eu-central-1",
 	  .check = value_word },
-	{ "backup.keep", SCHEMA_TEXT, AT(backup_keep), "a duration such as 14d", .check = value_duration,
-	  .otherwise = "14d" },
+	{ "backup.s3.prefix", SCHEMA_TEXT, AT(s3_prefix),
+	  "letters, digits and '-_./', not beginning with '/'", .check = value_word },
+	{ "backup.keep", SCHEMA_TEXT, AT(backup_keep), "a duration such as 14d",
+	  .check = value_duration, .otherwise = "14d" },
 	{ "rotation.schedule", SCHEMA_TEXT, AT(rotation_schedule),
 	  "five fields: minute, hour, day of month, month, day of week (0-6), such as \"0 3 * * 0\"",
 	  .check = value_cron, .otherwise = "0 3 * * 0" },
-	{ "rotation.max_age", SCHEMA_TEXT, AT(rotation_max_age), "a duration such as 21d", .check = value_duration,
-	  .otherwise = "21d" },
-	{ "rotation.window", SCHEMA_TEXT, AT(rotation_window), "a duration such as 6h", .check = value_duration,
-	  .otherwise = "6h" },
+	{ "rotation.max_age", SCHEMA_TEXT, AT(rotation_max_age), "a duration such as 21d",
+	  .check = value_duration, .otherwise = "21d" },
+	{ "rotation.window", SCHEMA_TEXT, AT(rotation_window), "a duration such as 6h",
+	  .check = value_duration, .otherwise = "6h" },
 	{ "monitoring.enabled", SCHEMA_FLAG, AT(monitoring), .otherwise = "true" },
 	{ 0 },
 };
@@ -91,13 +106,15 @@ static void read_nodes(struct schema *s, const char *path, const struct yaml *y,
 	struct cluster_config *c = base;
 
 	if (y->kind != YAML_LIST || y->n != NODE_COUNT)
-		schema_wrong_at(s, y, path, "%zu node%s; allowed: a list of exactly three", y->kind == YAML_LIST ? y->n : 0,
+		schema_wrong_at(s, y, path, "%zu node%s; allowed: a list of exactly three",
+				y->kind == YAML_LIST ? y->n : 0,
 				y->kind == YAML_LIST && y->n == 1 ? "" : "s");
 	for (size_t i = 0; y->kind == YAML_LIST && i < y->n; i++) {
 		_free_ char *item = mem_printf("%s[%zu]", path, i);
 		struct node_config surplus = { 0 };
 
-		schema_read(s, node_fields, item, y->values[i], i < NODE_COUNT ? &c->nodes[i] : &surplus);
+		schema_read(s, node_fields, item, y->values[i],
+			    i < NODE_COUNT ? &c->nodes[i] : &surplus);
 		if (i < NODE_COUNT)
 			split_address(&c->nodes[i]);
 		schema_free(node_fields, &surplus);
@@ -113,7 +130,8 @@ static void derive(struct cluster_config *c)
 		c->gitea_host = mem_printf("git.%s", c->domain);
 }
 
-int config_parse(const char *file, const char *text, size_t len, struct cluster_config **ret, struct diags *d)
+int config_parse(const char *file, const char *text, size_t len, struct cluster_config **ret,
+		 struct diags *d)
 {
 	struct schema s = { .file = file, .d = d };
 	_config_ struct cluster_config *c = mem_alloc(sizeof *c);

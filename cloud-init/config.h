@@ -1,4 +1,5 @@
-/* The description of a cluster (phoenix.yaml) as a struct: parsed once by a closed schema, then passed as const. */
+/* The description of a cluster (phoenix.yaml) as a struct: parsed once by a closed schema, then
+ * passed as const. */
 #pragma once
 
 #include "lib/diag.h"
@@ -37,12 +38,14 @@ struct cluster_config {
 	char *backup_keep;
 	char *rotation_schedule, *rotation_max_age, *rotation_window;
 	bool monitoring;
-	char digest[65]; /* SHA-256 of the canonical form of the text (not of defaults): the nodes compare it */
+	char digest[65]; /* SHA-256 of the canonical form of the text (not of defaults): the nodes
+			    compare it */
 };
 #define _config_ _cleanup_(config_freep)
 
 /* Reads phoenix.yaml. All mistakes go to D; -EINVAL when there is any, and *RET stays untouched. */
-int config_parse(const char *file, const char *text, size_t len, struct cluster_config **ret, struct diags *d);
+int config_parse(const char *file, const char *text, size_t len, struct cluster_config **ret,
+		 struct diags *d);
 void config_freep(struct cluster_config **c);
 /* Index of the node NAME, or -1. */
 int config_node(const struct cluster_config *c, const char *name);

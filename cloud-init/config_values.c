@@ -23,7 +23,8 @@ const char *value_label(char *text)
 {
 	if (str_eq(text, "localhost"))
 		return "the name of every machine";
-	return is_label(text, strlen(text)) && isalpha((unsigned char)*text) ? NULL : "not a DNS label";
+	return is_label(text, strlen(text)) && isalpha((unsigned char)*text) ? NULL
+									     : "not a DNS label";
 }
 
 const char *value_domain(char *text)
@@ -52,7 +53,8 @@ const char *value_email(char *text)
 	char *at = strrchr(text, '@');
 	size_t n = at ? (size_t)(at - text) : 0;
 
-	if (!n || n > 64 || strspn(text, local) != n || *text == '.' || at[-1] == '.' || strstr(text, ".."))
+	if (!n || n > 64 || strspn(text, local) != n || *text == '.' || at[-1] == '.' ||
+	    strstr(text, ".."))
 		return "not an e-mail address";
 	for (char *p = at + 1; *p; p++)
 		*p = (char)tolower((unsigned char)*p);
@@ -154,7 +156,8 @@ const char *value_mac(char *text)
 			return "not a MAC address";
 		text[i] = (char)tolower((unsigned char)text[i]);
 	}
-	if (strtol((char[]){ text[0], text[1], 0 }, NULL, 16) & 1 || str_eq(text, "00:00:00:00:00:00"))
+	if (strtol((char[]){ text[0], text[1], 0 }, NULL, 16) & 1 ||
+	    str_eq(text, "00:00:00:00:00:00"))
 		return "not the address of one machine";
 	return NULL;
 }
@@ -164,16 +167,21 @@ const char *value_device(char *text)
 	if (!str_starts(text, "/dev/") || !text[5] || strlen(text) > 250 || strstr(text, "/../") ||
 	    str_ends(text, "/") || strstr(text, "//"))
 		return "not a path of a disk";
-	return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/_.:+@=-") ==
-			       strlen(text) ?
-		       NULL :
-		       "not a path of a disk";
+	return strspn(text,
+		      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/_.:+@=-") ==
+			       strlen(text)
+		       ? NULL
+		       : "not a path of a disk";
 }
 
 const char *value_ssh_key(char *text)
 {
-	static const char *const kinds[] = { "ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
-					     "ecdsa-sha2-nistp521", "sk-ssh-ed25519@openssh.com",
+	static const char *const kinds[] = { "ssh-ed25519",
+					     "ssh-rsa",
+					     "ecdsa-sha2-nistp256",
+					     "ecdsa-sha2-nistp384",
+					     "ecdsa-sha2-nistp521",
+					     "sk-ssh-ed25519@openssh.com",
 					     "sk-ecdsa-sha2-nistp256@openssh.com" };
 	size_t n = strcspn(text, " "), body;
 
@@ -183,12 +191,14 @@ const char *value_ssh_key(char *text)
 		if (strlen(kinds[i]) != n || strncmp(text, kinds[i], n) != 0)
 			continue;
 		body = strcspn(text + n + !!text[n], " ");
-		/* every key's first field is its kind's length, three zero bytes ahead: "AAAA" in base64 */
+		/* every key's first field is its kind's length, three zero bytes ahead: "AAAA" in
+		 * base64 */
 		return body >= 60 && str_starts(text + n + 1, "AAAA") &&
-				       strspn(text + n + 1, word) - strspn(text + n + 1, "-_.") <= body &&
-				       !strpbrk(text + n + 1 + body, "\"\\") ?
-			       NULL :
-			       "not a whole SSH public key";
+				       strspn(text + n + 1, word) - strspn(text + n + 1, "-_.") <=
+					       body &&
+				       !strpbrk(text + n + 1 + body, "\"\\")
+			       ? NULL
+			       : "not a whole SSH public key";
 	}
 	return "not an SSH public key";
 }
@@ -229,7 +239,7 @@ static const char *url(const char *text, const char *scheme)
 	char *port = name ? strchr(name, ':') : NULL;
 	long number;
 
-	if (!n || strpbrk(text, " \"'\\<>@#?") || strlen(text) > 500)
+	if (!name || strpbrk(text, " \"'\\<>@#?") || strlen(text) > 500)
 		return "not a URL";
 	if (port) {
 		*port++ = 0;
@@ -257,14 +267,16 @@ const char *value_bucket(char *text)
 	for (const char *p = text; *p; p++)
 		if (!strchr(lower, *p) && *p != '.')
 			return "not the name of a bucket";
-	return n >= 3 && n <= 63 && isalnum((unsigned char)*text) && isalnum((unsigned char)text[n - 1]) ?
-		       NULL :
-		       "not the name of a bucket";
+	return n >= 3 && n <= 63 && isalnum((unsigned char)*text) &&
+			       isalnum((unsigned char)text[n - 1])
+		       ? NULL
+		       : "not the name of a bucket";
 }
 
 const char *value_word(char *text)
 {
-	return strspn(text, word) == strlen(text) && strlen(text) <= 200 && !strstr(text, "..") && *text != '/' ?
-		       NULL :
-		       "not a plain word";
+	return strspn(text, word) == strlen(text) && strlen(text) <= 200 && !strstr(text, "..") &&
+			       *text != '/'
+		       ? NULL
+		       : "not a plain word";
 }

@@ -18,7 +18,8 @@ const char init_usage[] =
 	"  --secrets    in the folder of an existing description, issue what secrets.yaml lacks: all of it,\n"
 	"               or the certificates of nodes that were renamed. What is there stays.\n";
 
-static const char gitignore[] = "# keys to the cluster, and the seeds that carry them\n" SECRETS_FILE "\n/seeds/\n";
+static const char gitignore[] =
+	"# keys to the cluster, and the seeds that carry them\n" SECRETS_FILE "\n/seeds/\n";
 
 static char *last_part(const char *dir)
 {
@@ -32,7 +33,8 @@ static char *last_part(const char *dir)
 	return mem_strndup(dir, n);
 }
 
-static int write_secrets(const struct fs *fs, struct secrets *s, const struct cluster_config *c, struct fault *f)
+static int write_secrets(const struct fs *fs, struct secrets *s, const struct cluster_config *c,
+			 struct fault *f)
 {
 	_secret_ struct str text = { 0 };
 	int r = secrets_issue(s, c, f);
@@ -63,8 +65,10 @@ static int make_folder(const char *dir, const char *name, struct fault *f)
 	int r;
 
 	if (!is_free(dir, f))
-		return fault_set(f, EINVAL, "%s is not an empty folder; phoenix init --secrets DIR completes an existing one",
-				 dir);
+		return fault_set(
+			f, EINVAL,
+			"%s is not an empty folder; phoenix init --secrets DIR completes an existing one",
+			dir);
 	fault_clear(f);
 	init_template(name, &text);
 	if (config_parse(DESCRIPTION_FILE, text.p, text.len, &c, &d) < 0)
@@ -103,7 +107,8 @@ static int complete_secrets(const char *dir, struct fault *f)
 	r = write_secrets(&fs, c.secrets, c.config, f);
 	if (r < 0)
 		return r;
-	printf("%s/" SECRETS_FILE "%s\n", dir, r ? ": what was missing is issued" : " is complete; nothing changed");
+	printf("%s/" SECRETS_FILE "%s\n", dir,
+	       r ? ": what was missing is issued" : " is complete; nothing changed");
 	return EXIT_DONE;
 }
 
@@ -125,8 +130,9 @@ int init_run(int argc, char **argv, struct fault *f)
 		return complete_secrets(argv[r], f);
 	chosen = name ? mem_strdup(name) : last_part(argv[r]);
 	if (value_label(chosen))
-		return fault_set(f, EINVAL,
-				 "'%s' cannot be a cluster's name (1 to 63 of a-z, 0-9 and '-', a letter first); give --name",
-				 chosen);
+		return fault_set(
+			f, EINVAL,
+			"'%s' cannot be a cluster's name (1 to 63 of a-z, 0-9 and '-', a letter first); give --name",
+			chosen);
 	return make_folder(argv[r], chosen, f);
 }

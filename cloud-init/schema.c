@@ -21,14 +21,16 @@ bool schema_is_null(const struct yaml *y)
 }
 
 /* Follows PATH from the root; *NEAREST is the last value that exists on the way. */
-static const struct yaml *walk(const struct schema *s, const char *path, const struct yaml **nearest)
+static const struct yaml *walk(const struct schema *s, const char *path,
+			       const struct yaml **nearest)
 {
 	const struct yaml *y = s->root;
 	_free_ char *copy = mem_strdup(path);
 	char *save = NULL;
 
 	*nearest = y;
-	for (char *part = strtok_r(copy, ".", &save); part && y; part = strtok_r(NULL, ".", &save)) {
+	for (char *part = strtok_r(copy, ".", &save); part && y;
+	     part = strtok_r(NULL, ".", &save)) {
 		char *index = strchr(part, '[');
 		long i = 0;
 
@@ -40,7 +42,9 @@ static const struct yaml *walk(const struct schema *s, const char *path, const s
 		if (y && !schema_is_null(y))
 			*nearest = y;
 		if (y && index)
-			y = y->kind == YAML_LIST && str_to_long(index, 0, (long)y->n - 1, &i) ? y->values[i] : NULL;
+			y = y->kind == YAML_LIST && str_to_long(index, 0, (long)y->n - 1, &i)
+				    ? y->values[i]
+				    : NULL;
 		if (y && !schema_is_null(y))
 			*nearest = y;
 	}
@@ -54,7 +58,8 @@ const struct yaml *schema_find(const struct schema *s, const char *path)
 	return walk(s, path, &nearest);
 }
 
-static void wrong(struct schema *s, const struct yaml *y, const char *path, const char *fmt, va_list ap)
+static void wrong(struct schema *s, const struct yaml *y, const char *path, const char *fmt,
+		  va_list ap)
 {
 	_str_ struct str text = { 0 };
 
@@ -89,11 +94,15 @@ static char *allowed(const struct schema_field *fd)
 	_str_ struct str s = { 0 };
 
 	if (!fd->words)
-		return fd->type == SCHEMA_NUMBER ? mem_printf("%ld to %ld", fd->min, fd->max) :
-		       fd->type == SCHEMA_FLAG	 ? mem_strdup("true or false") :
-						   mem_strdup(fd->what);
+		return fd->type == SCHEMA_NUMBER ? mem_printf("%ld to %ld", fd->min, fd->max)
+		       : fd->type == SCHEMA_FLAG ? mem_strdup("true or false")
+						 : mem_strdup(fd->what);
 	for (size_t i = 0; fd->words[i]; i++)
-		str_addf(&s, "%s%s", !i ? "" : fd->words[i + 1] || fd->what ? ", " : " or ", fd->words[i]);
+		str_addf(&s, "%s%s",
+			 !i				? ""
+			 : fd->words[i + 1] || fd->what ? ", "
+							: " or ",
+			 fd->words[i]);
 	if (fd->what)
 		str_addf(&s, " or %s", fd->what);
 	return str_take(&s);
@@ -117,9 +126,11 @@ static const char *objection(const struct schema_field *fd, char *text)
 			if ((unsigned char)*p < 0x20 || *p == 0x7f)
 				return "more than one line";
 	if (fd->type == SCHEMA_NUMBER)
-		return str_to_long(text, fd->min, fd->max, &n) ? NULL : "not a number of this range";
+		return str_to_long(text, fd->min, fd->max, &n) ? NULL
+							       : "not a number of this range";
 	if (fd->type == SCHEMA_FLAG)
-		return str_eq(text, "true") || str_eq(text, "false") ? NULL : "neither true nor false";
+		return str_eq(text, "true") || str_eq(text, "false") ? NULL
+								     : "neither true nor false";
 	if (is_word(fd, text))
 		return NULL;
 	if (fd->words)
@@ -127,8 +138,10 @@ static const char *objection(const struct schema_field *fd, char *text)
 	return fd->check ? fd->check(text) : NULL;
 }
 
-/* Checks one scalar and gives it out in its normal form; NULL when it is wrong, which is then reported. */
-static char *scalar(struct schema *s, const struct schema_field *fd, const char *path, const struct yaml *y)
+/* Checks one scalar and gives it out in its normal form; NULL when it is wrong, which is then
+ * reported. */
+static char *scalar(struct schema *s, const struct schema_field *fd, const char *path,
+		    const struct yaml *y)
 {
 	const char *why;
 	_free_ char *words = NULL;
@@ -136,7 +149,8 @@ static char *scalar(struct schema *s, const struct schema_field *fd, const char 
 
 	words = allowed(fd);
 	if (y->kind != YAML_SCALAR) {
-		schema_wrong_at(s, y, path, "is a %s; allowed: %s", y->kind == YAML_MAP ? "map" : "list", words);
+		schema_wrong_at(s, y, path, "is a %s; allowed: %s",
+				y->kind == YAML_MAP ? "map" : "list", words);
 		return NULL;
 	}
 	text = mem_strdup(y->text);
@@ -162,8 +176,8 @@ static void say(struct schema *s, const char *path, const struct schema_field *f
 		strv_addf(&s->canonical, "%s=%s", path, text);
 }
 
-static void read_list(struct schema *s, const struct schema_field *fd, const char *path, const struct yaml *y,
-		      struct strv *list)
+static void read_list(struct schema *s, const struct schema_field *fd, const char *path,
+		      const struct yaml *y, struct strv *list)
 {
 	if (y->kind != YAML_LIST) {
 		schema_wrong_at(s, y, path, "must be a list; allowed in it: %s", fd->what);
@@ -176,7 +190,8 @@ static void read_list(struct schema *s, const struct schema_field *fd, const cha
 		if (!text)
 			continue;
 		if (strv_has(list, text))
-			schema_wrong_at(s, y->values[i], item, "'%.*s' stands in the list twice", SHOWN_MAX, text);
+			schema_wrong_at(s, y->values[i], item, "'%.*s' stands in the list twice",
+					SHOWN_MAX, text);
 		strv_add(list, text);
 		say(s, item, fd, text);
 	}
@@ -204,8 +219,8 @@ static void store(const struct schema_field *fd, void *base, char *text)
 	free(text);
 }
 
-static void read_field(struct schema *s, const struct schema_field *fd, const char *path, const struct yaml *y,
-		       void *base)
+static void read_field(struct schema *s, const struct schema_field *fd, const char *path,
+		       const struct yaml *y, void *base)
 {
 	char *text;
 
@@ -253,8 +268,8 @@ static void mark_seen(const struct schema_field *fields, const char *prefix, boo
 			seen[i] = true;
 }
 
-static void unknown_key(struct schema *s, const struct schema_field *fields, const char *group, const char *path,
-			const struct yaml *key, bool *seen)
+static void unknown_key(struct schema *s, const struct schema_field *fields, const char *group,
+			const char *path, const struct yaml *key, bool *seen)
 {
 	_strv_ struct strv keys = { 0 };
 	_free_ char *list = NULL, *meant = NULL;
@@ -267,13 +282,14 @@ static void unknown_key(struct schema *s, const struct schema_field *fields, con
 	if (meant)
 		mark_seen(fields, meant, seen);
 	if (near)
-		schema_wrong_at(s, key, path, "no such key; did you mean '%s'? Allowed: %s", near, list);
+		schema_wrong_at(s, key, path, "no such key; did you mean '%s'? Allowed: %s", near,
+				list);
 	else
 		schema_wrong_at(s, key, path, "no such key; allowed: %s", list);
 }
 
-static void read_map(struct schema *s, const struct schema_field *fields, const char *prefix, const char *group,
-		     const struct yaml *map, void *base, bool *seen)
+static void read_map(struct schema *s, const struct schema_field *fields, const char *prefix,
+		     const char *group, const struct yaml *map, void *base, bool *seen)
 {
 	for (size_t i = 0; i < map->n; i++) {
 		const struct yaml *value = map->values[i];
@@ -305,8 +321,8 @@ static void read_map(struct schema *s, const struct schema_field *fields, const 
 	}
 }
 
-void schema_read(struct schema *s, const struct schema_field *fields, const char *prefix, const struct yaml *map,
-		 void *base)
+void schema_read(struct schema *s, const struct schema_field *fields, const char *prefix,
+		 const struct yaml *map, void *base)
 {
 	bool seen[MAX_FIELDS] = { 0 };
 
@@ -356,7 +372,7 @@ void schema_digest(struct schema *s, char out[65])
 
 	strv_sort(&s->canonical);
 	str_add(&text, "phoenix description 1\n");
-	strv_each(line, &s->canonical)
+	strv_each (line, &s->canonical)
 		str_addf(&text, "%s\n", line);
 	crypto_sha256_hex(text.p, text.len, out);
 }

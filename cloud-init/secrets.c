@@ -18,24 +18,31 @@ static const char *check_certificate(char *text)
 
 static const char *check_key(char *text)
 {
-	return str_starts(text, "-----BEGIN ") && strstr(text, "PRIVATE KEY-----\n") ? NULL : "not a private key";
+	return str_starts(text, "-----BEGIN ") && strstr(text, "PRIVATE KEY-----\n")
+		       ? NULL
+		       : "not a private key";
 }
 
-/* Passwords end in connection strings, files of shells and URLs: characters that need quoting there are none. */
+/* Passwords end in connection strings, files of shells and URLs: characters that need quoting there
+ * are none. */
 static const char *check_password(char *text)
 {
-	static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~+/=";
+	static const char good[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~+/=";
 	size_t n = strlen(text);
 
-	return n >= 12 && n <= 128 && strspn(text, good) == n ? NULL : "too short, too long or of other characters";
+	return n >= 12 && n <= 128 && strspn(text, good) == n
+		       ? NULL
+		       : "too short, too long or of other characters";
 }
 
 static const char *check_token(char *text)
 {
 	char *password = strstr(text, "::server:");
 
-	return str_starts(text, "K10") && password == text + 3 + 64 && !check_password(password + 9) ? NULL :
-												      "not K3s's token";
+	return str_starts(text, "K10") && password == text + 3 + 64 && !check_password(password + 9)
+		       ? NULL
+		       : "not K3s's token";
 }
 
 static const char *check_access(char *text)
@@ -47,9 +54,10 @@ static const char *check_access(char *text)
 }
 
 const struct schema_field secrets_node_fields[] = {
-	{ "certificate", SCHEMA_SECRET, offsetof(struct node_secrets, cert), CERTIFICATE, .check = check_certificate,
+	{ "certificate", SCHEMA_SECRET, offsetof(struct node_secrets, cert), CERTIFICATE,
+	  .check = check_certificate, .required = true },
+	{ "key", SCHEMA_SECRET, offsetof(struct node_secrets, key), KEY, .check = check_key,
 	  .required = true },
-	{ "key", SCHEMA_SECRET, offsetof(struct node_secrets, key), KEY, .check = check_key, .required = true },
 	{ 0 },
 };
 
@@ -61,29 +69,38 @@ struct reading {
 
 static void read_nodes(struct schema *s, const char *path, const struct yaml *y, void *base);
 
-#define CA_ROWS(key, member)                                                                                           \
-	{ "k3s." key ".certificate", SCHEMA_SECRET, AT(member), CERTIFICATE, .check = check_certificate,              \
-	  .required = true },                                                                                          \
-	{ "k3s." key ".key", SCHEMA_SECRET, AT(member##_key), KEY, .check = check_key, .required = true }
-#define PASSWORD_ROW(key, member)                                                                                      \
-	{ "passwords." key, SCHEMA_SECRET, AT(member), PASSWORD, .check = check_password, .required = true }
+#define CA_ROWS(key, member)                                                                 \
+	{ "k3s." key ".certificate",  SCHEMA_SECRET,   AT(member), CERTIFICATE,              \
+	  .check = check_certificate, .required = true },                                    \
+	{                                                                                    \
+		"k3s." key ".key", SCHEMA_SECRET, AT(member##_key), KEY, .check = check_key, \
+									 .required = true    \
+	}
+#define PASSWORD_ROW(key, member)                                                               \
+	{                                                                                       \
+		"passwords." key, SCHEMA_SECRET, AT(member), PASSWORD, .check = check_password, \
+								       .required = true         \
+	}
 
 const struct schema_field secrets_fields[] = {
 	{ "cluster", SCHEMA_TEXT, AT(cluster), "the cluster's name", .required = true },
-	{ "token", SCHEMA_SECRET, AT(token), "as phoenix init wrote it", .check = check_token, .required = true },
-	{ "exchange.ca.certificate", SCHEMA_SECRET, AT(exchange_ca), CERTIFICATE, .check = check_certificate,
+	{ "token", SCHEMA_SECRET, AT(token), "as phoenix init wrote it", .check = check_token,
 	  .required = true },
+	{ "exchange.ca.certificate", SCHEMA_SECRET, AT(exchange_ca), CERTIFICATE,
+	  .check = check_certificate, .required = true },
 	{ "exchange.ca.key", SCHEMA_SECRET, AT(exchange_ca_key), KEY, .check = check_key },
-	{ "exchange.nodes", SCHEMA_OTHER, AT(nodes), "a certificate and key for each node", .other = read_nodes },
-	{ "k3s.root.certificate", SCHEMA_SECRET, AT(root_ca), CERTIFICATE, .check = check_certificate,
-	  .required = true },
+	{ "exchange.nodes", SCHEMA_OTHER, AT(nodes), "a certificate and key for each node",
+	  .other = read_nodes },
+	{ "k3s.root.certificate", SCHEMA_SECRET, AT(root_ca), CERTIFICATE,
+	  .check = check_certificate, .required = true },
 	{ "k3s.root.key", SCHEMA_SECRET, AT(root_ca_key), KEY, .check = check_key },
 	CA_ROWS("server_ca", server_ca),
 	CA_ROWS("client_ca", client_ca),
 	CA_ROWS("request_header_ca", request_header_ca),
 	CA_ROWS("etcd_server_ca", etcd_server_ca),
 	CA_ROWS("etcd_peer_ca", etcd_peer_ca),
-	{ "k3s.service_key", SCHEMA_SECRET, AT(service_key), KEY, .check = check_key, .required = true },
+	{ "k3s.service_key", SCHEMA_SECRET, AT(service_key), KEY, .check = check_key,
+	  .required = true },
 	PASSWORD_ROW("gitea_admin", gitea_admin_password),
 	PASSWORD_ROW("gitea_secret_key", gitea_secret_key),
 	PASSWORD_ROW("postgres", postgres_password),
@@ -92,8 +109,10 @@ const struct schema_field secrets_fields[] = {
 	PASSWORD_ROW("pooler", pooler_password),
 	PASSWORD_ROW("valkey", valkey_password),
 	PASSWORD_ROW("backup", backup_passphrase),
-	{ "s3.access_key", SCHEMA_SECRET, AT(s3_access_key), "the access key of the bucket", .check = check_access },
-	{ "s3.secret_key", SCHEMA_SECRET, AT(s3_secret_key), "the secret key of the bucket", .check = check_access },
+	{ "s3.access_key", SCHEMA_SECRET, AT(s3_access_key), "the access key of the bucket",
+	  .check = check_access },
+	{ "s3.secret_key", SCHEMA_SECRET, AT(s3_secret_key), "the secret key of the bucket",
+	  .check = check_access },
 	{ 0 },
 };
 
@@ -103,7 +122,8 @@ static void read_nodes(struct schema *s, const char *path, const struct yaml *y,
 	struct reading *x = base;
 
 	if (y->kind != YAML_MAP) {
-		schema_wrong_at(s, y, path, "must be a map from the nodes' names to certificate and key");
+		schema_wrong_at(s, y, path,
+				"must be a map from the nodes' names to certificate and key");
 		return;
 	}
 	for (size_t i = 0; i < y->n; i++) {
@@ -111,7 +131,8 @@ static void read_nodes(struct schema *s, const char *path, const struct yaml *y,
 		int node = x->config ? config_node(x->config, y->keys[i]->text) : -1;
 		struct node_secrets stranger = { 0 };
 
-		schema_read(s, secrets_node_fields, item, y->values[i], node < 0 ? &stranger : &x->secrets.nodes[node]);
+		schema_read(s, secrets_node_fields, item, y->values[i],
+			    node < 0 ? &stranger : &x->secrets.nodes[node]);
 		schema_free(secrets_node_fields, &stranger);
 	}
 }
@@ -133,8 +154,9 @@ void secrets_freep(struct secrets **s)
 	*s = NULL;
 }
 
-int secrets_read(const char *file, const struct yaml *root, const char *prefix, const struct cluster_config *c,
-		 enum secrets_scope scope, int self, struct secrets **ret, struct diags *d)
+int secrets_read(const char *file, const struct yaml *root, const char *prefix,
+		 const struct cluster_config *c, enum secrets_scope scope, int self,
+		 struct secrets **ret, struct diags *d)
 {
 	struct schema s = { .file = file, .d = d, .root = root };
 	const struct yaml *map = *prefix ? schema_find(&s, prefix) : root;

@@ -1,5 +1,5 @@
-/* Do the secrets belong together? Every mismatch that is found here on the workstation would otherwise be found by three
- * nodes that wait for each other. See secrets.h. */
+/* Do the secrets belong together? Every mismatch that is found here on the workstation would
+ * otherwise be found by three nodes that wait for each other. See secrets.h. */
 #include "cloud-init/secrets_internal.h"
 
 #include "lib/crypto.h"
@@ -21,11 +21,13 @@ static void wrong(const struct checking *x, const char *path, const char *what)
 	schema_wrong(x->sc, full, "%s", what);
 }
 
-/* CERT is what it should be: leads to ROOT, valid, its key the one beside it (KEY may be NULL). True: it is, and NAME is whose. */
-static bool check_pair(const struct checking *x, const char *path, const char *cert, const char *key,
-		       const char *root, bool is_ca, char name[128])
+/* CERT is what it should be: leads to ROOT, valid, its key the one beside it (KEY may be NULL).
+ * True: it is, and NAME is whose. */
+static bool check_pair(const struct checking *x, const char *path, const char *cert,
+		       const char *key, const char *root, bool is_ca, char name[128])
 {
-	_free_ char *cert_path = mem_printf("%s.certificate", path), *key_path = mem_printf("%s.key", path);
+	_free_ char *cert_path = mem_printf("%s.certificate", path),
+		    *key_path = mem_printf("%s.key", path);
 	struct cert_findings found;
 
 	if (!cert)
@@ -36,12 +38,14 @@ static bool check_pair(const struct checking *x, const char *path, const char *c
 		return false;
 	}
 	if (found.key.code)
-		wrong(x, key_path, str_starts(found.key.text, "the key does not") ?
-					   "does not belong to the certificate beside it" :
-					   found.key.text);
+		wrong(x, key_path,
+		      str_starts(found.key.text, "the key does not")
+			      ? "does not belong to the certificate beside it"
+			      : found.key.text);
 	snprintf(name, 128, "%s", found.info.common_name);
 	if (found.info.is_ca != is_ca) {
-		wrong(x, cert_path, is_ca ? "is not the certificate of a CA" : "is the certificate of a CA");
+		wrong(x, cert_path,
+		      is_ca ? "is not the certificate of a CA" : "is the certificate of a CA");
 	} else if (found.chain.code) {
 		_free_ char *text = mem_printf("does not lead to its root: %s", found.chain.text);
 
@@ -52,20 +56,21 @@ static bool check_pair(const struct checking *x, const char *path, const char *c
 	return false;
 }
 
-static void check_exchange(const struct checking *x, const struct secrets *s, const struct cluster_config *c,
-			   enum secrets_scope scope, int self)
+static void check_exchange(const struct checking *x, const struct secrets *s,
+			   const struct cluster_config *c, enum secrets_scope scope, int self)
 {
 	char owner[128];
 	/* below a broken CA everything is broken: that is one mistake */
-	const char *root =
-		check_pair(x, "exchange.ca", s->exchange_ca, s->exchange_ca_key, s->exchange_ca, true, owner) ?
-			s->exchange_ca :
-			NULL;
+	const char *root = check_pair(x, "exchange.ca", s->exchange_ca, s->exchange_ca_key,
+				      s->exchange_ca, true, owner)
+				   ? s->exchange_ca
+				   : NULL;
 
 	if (scope != SECRETS_NODE && !s->exchange_ca_key)
 		wrong(x, "exchange.ca.key", "is missing; it signs the nodes' certificates");
 	if (scope == SECRETS_NODE && s->exchange_ca_key)
-		wrong(x, "exchange.ca.key", "has no business in a seed: it could make any node's certificate");
+		wrong(x, "exchange.ca.key",
+		      "has no business in a seed: it could make any node's certificate");
 	for (int i = 0; c && i < NODE_COUNT; i++) {
 		const char *name = c->nodes[i].name;
 		_free_ char *path = mem_printf("exchange.nodes.%s", name);
@@ -92,7 +97,8 @@ static void check_k3s(const struct checking *x, struct secrets *s, enum secrets_
 {
 	_secret_ struct str token = { 0 };
 	char owner[128];
-	bool fine = check_pair(x, "k3s.root", s->root_ca, s->root_ca_key, s->root_ca, true, owner), server = false;
+	bool fine = check_pair(x, "k3s.root", s->root_ca, s->root_ca_key, s->root_ca, true, owner),
+	     server = false;
 	struct fault f = { 0 };
 
 	if (scope != SECRETS_NODE && !s->root_ca_key)
@@ -102,14 +108,15 @@ static void check_k3s(const struct checking *x, struct secrets *s, enum secrets_
 	for (size_t i = 0; i < K3S_CA_COUNT; i++) {
 		_free_ char *path = mem_printf("k3s.%s", k3s_cas[i].key);
 		const char *cert = *secrets_member(s, k3s_cas[i].cert);
-		bool good = check_pair(x, path, cert, *secrets_member(s, k3s_cas[i].cert_key), fine ? s->root_ca : NULL,
-				       true, owner);
+		bool good = check_pair(x, path, cert, *secrets_member(s, k3s_cas[i].cert_key),
+				       fine ? s->root_ca : NULL, true, owner);
 
 		server = server || (good && cert == s->server_ca);
 	}
 	/* PKCS#8 here kills the API servers of the whole cluster, and only after it formed */
 	if (s->service_key && !crypto_key_is_sec1(s->service_key))
-		wrong(x, "k3s.service_key", "is not an EC key in the form 'BEGIN EC PRIVATE KEY', the only one that K3s reads");
+		wrong(x, "k3s.service_key",
+		      "is not an EC key in the form 'BEGIN EC PRIVATE KEY', the only one that K3s reads");
 	if (!s->token || !server)
 		return;
 	if (crypto_k3s_token(s->server_ca, s->token_password, &token, &f) < 0)
@@ -118,14 +125,15 @@ static void check_k3s(const struct checking *x, struct secrets *s, enum secrets_
 		wrong(x, "token", "its hash is not that of k3s.server_ca");
 }
 
-void secrets_check(struct schema *sc, const char *prefix, struct secrets *s, const struct cluster_config *c,
-		   enum secrets_scope scope, int self)
+void secrets_check(struct schema *sc, const char *prefix, struct secrets *s,
+		   const struct cluster_config *c, enum secrets_scope scope, int self)
 {
 	struct checking x = { .sc = sc, .prefix = prefix, .now = time(NULL) };
 
 	if (c && s->cluster && !str_eq(c->name, s->cluster)) {
-		_free_ char *text = mem_printf("these are the secrets of '%s', the description is of '%s'", s->cluster,
-					       c->name);
+		_free_ char *text =
+			mem_printf("these are the secrets of '%s', the description is of '%s'",
+				   s->cluster, c->name);
 
 		wrong(&x, "cluster", text);
 	}

@@ -19,5 +19,5 @@ static inline char **secrets_member(struct secrets *s, size_t offset)
 }
 
 /* What was wrong or missing by the table is NULL here and was reported. */
-void secrets_check(struct schema *sc, const char *prefix, struct secrets *s, const struct cluster_config *c,
-		   enum secrets_scope scope, int self);
+void secrets_check(struct schema *sc, const char *prefix, struct secrets *s,
+		   const struct cluster_config *c, enum secrets_scope scope, int self);

@@ -1,5 +1,6 @@
-/* Makes the secrets of a cluster: K3s's own CAs (root, one intermediate, five CAs below it, as K3s's documentation has them),
- * a CA apart for the exchange between the nodes, and passwords. See secrets.h. */
+/* Makes the secrets of a cluster: K3s's own CAs (root, one intermediate, five CAs below it, as
+ * K3s's documentation has them), a CA apart for the exchange between the nodes, and passwords. See
+ * secrets.h. */
 #include "cloud-init/secrets_internal.h"
 
 #include "lib/crypto.h"
@@ -11,7 +12,10 @@
 #define PASSWORD_LENGTH 32
 #define SECRET_KEY_LENGTH 64
 
-#define CA(name, cn, member) { name, cn, offsetof(struct secrets, member), offsetof(struct secrets, member##_key) }
+#define CA(name, cn, member)                                                                       \
+	{                                                                                          \
+		name, cn, offsetof(struct secrets, member), offsetof(struct secrets, member##_key) \
+	}
 const struct k3s_ca k3s_cas[K3S_CA_COUNT] = {
 	CA("server_ca", "k3s-server-ca", server_ca),
 	CA("client_ca", "k3s-client-ca", client_ca),
@@ -21,8 +25,8 @@ const struct k3s_ca k3s_cas[K3S_CA_COUNT] = {
 };
 
 /* A new key and its certificate, appended to CERT and KEY; no issuer: signed by itself. */
-static int make_pair(const struct cert_request *rq, const char *issuer, const char *issuer_key, struct str *cert,
-		     struct str *key, struct fault *f)
+static int make_pair(const struct cert_request *rq, const char *issuer, const char *issuer_key,
+		     struct str *cert, struct str *key, struct fault *f)
 {
 	int r = crypto_key_new(KEY_PKCS8, key, f);
 
@@ -31,26 +35,31 @@ static int make_pair(const struct cert_request *rq, const char *issuer, const ch
 	return r < 0 ? fault_wrap(f, "%s", rq->common_name) : 0;
 }
 
-static int make_ca(const char *cluster, const char *name, const char *issuer, const char *issuer_key,
-		   struct str *cert, struct str *key, struct fault *f)
+static int make_ca(const char *cluster, const char *name, const char *issuer,
+		   const char *issuer_key, struct str *cert, struct str *key, struct fault *f)
 {
-	struct cert_request rq = { .common_name = name, .organization = cluster, .is_ca = true, .days = CA_DAYS };
+	struct cert_request rq = {
+		.common_name = name, .organization = cluster, .is_ca = true, .days = CA_DAYS
+	};
 
 	return make_pair(&rq, issuer, issuer_key, cert, key, f);
 }
 
 static int make_k3s(struct secrets *s, const char *cluster, struct fault *f)
 {
-	_secret_ struct str root = { 0 }, root_key = { 0 }, middle = { 0 }, middle_key = { 0 }, service = { 0 };
+	_secret_ struct str root = { 0 }, root_key = { 0 }, middle = { 0 }, middle_key = { 0 },
+			    service = { 0 };
 	int r;
 
 	if (make_ca(cluster, "k3s-root-ca", NULL, NULL, &root, &root_key, f) < 0 ||
-	    make_ca(cluster, "k3s-intermediate-ca", root.p, root_key.p, &middle, &middle_key, f) < 0)
+	    make_ca(cluster, "k3s-intermediate-ca", root.p, root_key.p, &middle, &middle_key, f) <
+		    0)
 		return -f->code;
 	for (size_t i = 0; i < K3S_CA_COUNT; i++) {
 		_secret_ struct str cert = { 0 }, key = { 0 };
 
-		r = make_ca(cluster, k3s_cas[i].common_name, middle.p, middle_key.p, &cert, &key, f);
+		r = make_ca(cluster, k3s_cas[i].common_name, middle.p, middle_key.p, &cert, &key,
+			    f);
 		if (r < 0)
 			return r;
 		str_add(&cert, middle.p);
@@ -81,9 +90,12 @@ static int make_token(struct secrets *s, struct fault *f)
 	return 0;
 }
 
-static int make_node(struct secrets *s, int i, const struct node_config *n, const char *cluster, struct fault *f)
+static int make_node(struct secrets *s, int i, const struct node_config *n, const char *cluster,
+		     struct fault *f)
 {
-	const char *dns[] = { n->name, NULL }; /* no address: it may change, the name is what peers ask for */
+	const char *dns[] = {
+		n->name, NULL
+	}; /* no address: it may change, the name is what peers ask for */
 	struct cert_request rq = { .common_name = n->name,
 				   .organization = cluster,
 				   .days = NODE_DAYS,
@@ -102,16 +114,17 @@ static int make_node(struct secrets *s, int i, const struct node_config *n, cons
 
 static int make_passwords(struct secrets *s)
 {
-	char **passwords[] = { &s->gitea_admin_password,    &s->postgres_password, &s->repmgr_password,
-			       &s->gitea_database_password, &s->pooler_password,   &s->valkey_password,
-			       &s->backup_passphrase,	    &s->gitea_secret_key };
+	char **passwords[] = { &s->gitea_admin_password, &s->postgres_password,
+			       &s->repmgr_password,	 &s->gitea_database_password,
+			       &s->pooler_password,	 &s->valkey_password,
+			       &s->backup_passphrase,	 &s->gitea_secret_key };
 	int made = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(passwords); i++) {
 		if (*passwords[i])
 			continue;
-		*passwords[i] = crypto_random_word(passwords[i] == &s->gitea_secret_key ? SECRET_KEY_LENGTH :
-											    PASSWORD_LENGTH);
+		*passwords[i] = crypto_random_word(
+			passwords[i] == &s->gitea_secret_key ? SECRET_KEY_LENGTH : PASSWORD_LENGTH);
 		made++;
 	}
 	return made;

@@ -1,10 +1,12 @@
 /* Secrets as YAML, by the table that reads them. See secrets.h. */
 #include "cloud-init/secrets_internal.h"
 
-static const char remark[] = "The keys to the cluster. Whoever has this file is the cluster: keep it out of version control and in a safe\n"
-			     "place; without it no node can be replaced and no backup be read.";
+static const char remark[] =
+	"The keys to the cluster. Whoever has this file is the cluster: keep it out of version control and in a safe\n"
+	"place; without it no node can be replaced and no backup be read.";
 
-/* Lines for the groups that the path of NOW opens and that of BEFORE had not. Returns the indent of its last key. */
+/* Lines for the groups that the path of NOW opens and that of BEFORE had not. Returns the indent of
+ * its last key. */
 static int open_groups(struct str *out, int indent, const char *before, const char *now)
 {
 	const char *p = now;
@@ -21,7 +23,8 @@ static int open_groups(struct str *out, int indent, const char *before, const ch
 	}
 }
 
-static void put(struct str *out, int indent, const char **before, const char *path, const char *value)
+static void put(struct str *out, int indent, const char **before, const char *path,
+		const char *value)
 {
 	int depth = open_groups(out, indent, *before, path);
 	const char *key = strrchr(path, '.');
@@ -31,19 +34,22 @@ static void put(struct str *out, int indent, const char **before, const char *pa
 	*before = path;
 }
 
-static void put_nodes(const struct secrets *s, const struct cluster_config *c, int indent, struct str *out)
+static void put_nodes(const struct secrets *s, const struct cluster_config *c, int indent,
+		      struct str *out)
 {
 	for (int i = 0; i < NODE_COUNT; i++) {
 		if (!s->nodes[i].cert)
 			continue;
-		str_addf(out, "%*s%s:\n%*scertificate:", indent, "", c->nodes[i].name, indent + 2, "");
+		str_addf(out, "%*s%s:\n%*scertificate:", indent, "", c->nodes[i].name, indent + 2,
+			 "");
 		yaml_put(out, indent + 2, s->nodes[i].cert);
 		str_addf(out, "%*skey:", indent + 2, "");
 		yaml_put(out, indent + 2, s->nodes[i].key);
 	}
 }
 
-static void write_fields(const struct secrets *s, const struct cluster_config *c, int indent, struct str *out)
+static void write_fields(const struct secrets *s, const struct cluster_config *c, int indent,
+			 struct str *out)
 {
 	const char *before = "";
 
@@ -61,7 +67,8 @@ static void write_fields(const struct secrets *s, const struct cluster_config *c
 	}
 }
 
-void secrets_write(const struct secrets *s, const struct cluster_config *c, int indent, struct str *out)
+void secrets_write(const struct secrets *s, const struct cluster_config *c, int indent,
+		   struct str *out)
 {
 	_free_ char *copy = mem_strdup(remark);
 	char *save = NULL;
@@ -74,7 +81,8 @@ void secrets_write(const struct secrets *s, const struct cluster_config *c, int 
 	write_fields(s, c, indent, out);
 }
 
-void secrets_write_node(const struct secrets *s, const struct cluster_config *c, int self, int indent, struct str *out)
+void secrets_write_node(const struct secrets *s, const struct cluster_config *c, int self,
+			int indent, struct str *out)
 {
 	struct secrets part = *s; /* borrows every text */
 

@@ -12,15 +12,18 @@ struct reading {
 };
 
 static const struct schema_field fields[] = {
-	{ "node", SCHEMA_TEXT, offsetof(struct reading, node), "the name of a node of the description", .required = true },
+	{ "node", SCHEMA_TEXT, offsetof(struct reading, node),
+	  "the name of a node of the description", .required = true },
 	{ "wipe", SCHEMA_FLAG, offsetof(struct reading, wipe), .otherwise = "false" },
-	{ "description", SCHEMA_SECRET, offsetof(struct reading, description), "phoenix.yaml as one text",
-	  .required = true },
-	{ "secrets", SCHEMA_OTHER, .what = "this node's part of secrets.yaml", .required = true }, /* by read_parts */
+	{ "description", SCHEMA_SECRET, offsetof(struct reading, description),
+	  "phoenix.yaml as one text", .required = true },
+	{ "secrets", SCHEMA_OTHER, .what = "this node's part of secrets.yaml",
+	  .required = true }, /* by read_parts */
 	{ 0 },
 };
 
-static void read_parts(const char *file, struct schema *s, const struct reading *x, struct seed *seed)
+static void read_parts(const char *file, struct schema *s, const struct reading *x,
+		       struct seed *seed)
 {
 	_free_ char *inner = mem_printf("%s (description)", file);
 
@@ -29,12 +32,13 @@ static void read_parts(const char *file, struct schema *s, const struct reading 
 		s->bad = true;
 	seed->self = seed->config && x->node ? config_node(seed->config, x->node) : -1;
 	if (seed->config && x->node && seed->self < 0)
-		schema_wrong(s, "node", "'%s' is no node of the description; allowed: %s, %s or %s", x->node,
-			     seed->config->nodes[0].name, seed->config->nodes[1].name, seed->config->nodes[2].name);
+		schema_wrong(s, "node", "'%s' is no node of the description; allowed: %s, %s or %s",
+			     x->node, seed->config->nodes[0].name, seed->config->nodes[1].name,
+			     seed->config->nodes[2].name);
 	/* without a node that is known, its certificate cannot be told from the others' */
 	if (!schema_is_null(schema_find(s, "secrets")) &&
-	    secrets_read(file, s->root, "secrets", seed->self < 0 ? NULL : seed->config, SECRETS_NODE, seed->self,
-			 &seed->secrets, s->d) < 0)
+	    secrets_read(file, s->root, "secrets", seed->self < 0 ? NULL : seed->config,
+			 SECRETS_NODE, seed->self, &seed->secrets, s->d) < 0)
 		s->bad = true;
 }
 

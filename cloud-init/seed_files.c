@@ -1,5 +1,6 @@
-/* What cloud-init does with a node (users, keys, host name, network) and what phoenix-seed.yaml tells phoenix. The same
- * input gives the same bytes: no date, no random number. See seed_files.h. */
+/* What cloud-init does with a node (users, keys, host name, network) and what phoenix-seed.yaml
+ * tells phoenix. The same input gives the same bytes: no date, no random number. See seed_files.h.
+ */
 #include "cloud-init/seed_files.h"
 
 #include "lib/crypto.h"
@@ -19,7 +20,7 @@ static void quoted(struct str *out, const char *before, const char *text, const 
 static void quoted_list(struct str *out, const char *key, const struct strv *list)
 {
 	str_addf(out, "%s:\n", key);
-	strv_each(item, list) {
+	strv_each (item, list) {
 		str_addf(out, "%*s", (int)strspn(key, " ") + 2, "");
 		quoted(out, "- ", item, "\n");
 	}
@@ -40,7 +41,8 @@ static void make_users(const struct cluster_config *c, struct str *out)
 		quoted_list(out, "    ssh_authorized_keys", &c->ssh_keys);
 }
 
-static void make_user_data(const struct cluster_config *c, const struct node_config *n, struct str *out)
+static void make_user_data(const struct cluster_config *c, const struct node_config *n,
+			   struct str *out)
 {
 	str_add(out, "#cloud-config\n");
 	quoted(out, "hostname: ", n->name, "\n");
@@ -48,7 +50,8 @@ static void make_user_data(const struct cluster_config *c, const struct node_con
 	str_add(out, "preserve_hostname: false\n"
 		     "manage_etc_hosts: true\n");
 	make_users(c, out);
-	/* the space behind the root file system becomes the partition phoenix-data; nothing may grow into it */
+	/* the space behind the root file system becomes the partition phoenix-data; nothing may
+	 * grow into it */
 	str_add(out, "growpart: { mode: \"off\" }\n"
 		     "resize_rootfs: false\n"
 		     "package_update: false\n"
@@ -59,10 +62,12 @@ static void make_user_data(const struct cluster_config *c, const struct node_con
 	}
 }
 
-static void make_network(const struct cluster_config *c, const struct node_config *n, struct str *out)
+static void make_network(const struct cluster_config *c, const struct node_config *n,
+			 struct str *out)
 {
 	str_add(out, "version: 2\nethernets:\n  lan:\n");
 	quoted(out, "    match: { macaddress: ", n->mac, " }\n");
+	/* no set-name: cloud-init looks up what the interface with this address is called */
 	str_addf(out,
 		 "    dhcp4: false\n"
 		 "    dhcp6: false\n"
@@ -74,35 +79,37 @@ static void make_network(const struct cluster_config *c, const struct node_confi
 	quoted_list(out, "      addresses", &c->dns);
 }
 
-/* cloud-init runs once for each instance-id. It follows what cloud-init sees: another description of the database must not
- * make host keys anew, another address must reach the machine. */
-static void make_meta_data(const struct cluster_config *c, const struct node_config *n, struct seed_files *out)
+/* cloud-init runs once for each instance-id. It follows what cloud-init sees: another description
+ * of the database must not make host keys anew, another address must reach the machine. */
+static void make_meta_data(const struct cluster_config *c, const struct node_config *n,
+			   struct seed_files *out)
 {
 	_str_ struct str seen = { 0 };
 	char digest[65];
 
 	str_addf(&seen, "%s\n%s", out->user_data.p, out->network_config.p);
 	crypto_sha256_hex(seen.p, seen.len, digest);
-	str_addf(&out->meta_data, "instance-id: \"%s-%s-%.*s\"\nlocal-hostname: \"%s\"\n", c->name, n->name, DIGEST_SHOWN,
-		 digest, n->name);
+	str_addf(&out->meta_data, "instance-id: \"%s-%s-%.*s\"\nlocal-hostname: \"%s\"\n", c->name,
+		 n->name, DIGEST_SHOWN, digest, n->name);
 }
 
-static void make_seed(const struct cluster_config *c, const struct str *description, const struct secrets *s, int node,
-		      bool wipe, struct str *out)
+static void make_seed(const struct cluster_config *c, const struct str *description,
+		      const struct secrets *s, int node, bool wipe, struct str *out)
 {
-	str_addf(out,
-		 "# Seed of one node of ThreePhoenix. It carries secrets: phoenix removes it from here once it is imported.\n"
-		 "node: \"%s\"\n"
-		 "wipe: %s\n"
-		 "description:",
-		 c->nodes[node].name, wipe ? "true" : "false");
+	str_addf(
+		out,
+		"# Seed of one node of ThreePhoenix. It carries secrets: phoenix removes it from here once it is imported.\n"
+		"node: \"%s\"\n"
+		"wipe: %s\n"
+		"description:",
+		c->nodes[node].name, wipe ? "true" : "false");
 	yaml_put(out, 0, str_text(description));
 	str_add(out, "secrets:\n");
 	secrets_write_node(s, c, node, 2, out);
 }
 
-void seed_files_make(const struct cluster_config *c, const struct str *description, const struct secrets *s, int node,
-		     bool wipe, struct seed_files *out)
+void seed_files_make(const struct cluster_config *c, const struct str *description,
+		     const struct secrets *s, int node, bool wipe, struct seed_files *out)
 {
 	make_user_data(c, &c->nodes[node], &out->user_data);
 	make_network(c, &c->nodes[node], &out->network_config);

@@ -8,6 +8,6 @@ struct seed_files {
 };
 #define _seed_files_ _cleanup_(seed_files_free)
 /* DESCRIPTION is phoenix.yaml byte for byte. */
-void seed_files_make(const struct cluster_config *c, const struct str *description, const struct secrets *s, int node,
-		     bool wipe, struct seed_files *out);
+void seed_files_make(const struct cluster_config *c, const struct str *description,
+		     const struct secrets *s, int node, bool wipe, struct seed_files *out);
 void seed_files_free(struct seed_files *files);

@@ -52,7 +52,8 @@ static void warn(struct diags *d, const char *source, const char *what)
 }
 
 /* A corrected seed for this node, or NULL: then D says why what was found is none. */
-static struct seed *corrected(const struct memory *m, const struct seed_candidate *x, struct diags *d)
+static struct seed *corrected(const struct memory *m, const struct seed_candidate *x,
+			      struct diags *d)
 {
 	_seed_ struct seed *seed = NULL;
 
@@ -64,7 +65,8 @@ static struct seed *corrected(const struct memory *m, const struct seed_candidat
 		return NULL;
 	/* an old stick from a drawer must not undo a correction */
 	if (strv_has(&m->seen, x->sha256)) {
-		warn(d, x->source, "a seed that was replaced (to go back to it, change a comment in phoenix.yaml)");
+		warn(d, x->source,
+		     "a seed that was replaced (to go back to it, change a comment in phoenix.yaml)");
 		return NULL;
 	}
 	if (seed_parse(x->source, str_text(&x->text), x->text.len, &seed, d) < 0) {
@@ -76,7 +78,8 @@ static struct seed *corrected(const struct memory *m, const struct seed_candidat
 		warn(d, x->source, "a seed of another cluster");
 		return NULL;
 	}
-	if (!str_eq(seed->config->nodes[seed->self].name, m->seed->config->nodes[m->seed->self].name)) {
+	if (!str_eq(seed->config->nodes[seed->self].name,
+		    m->seed->config->nodes[m->seed->self].name)) {
 		warn(d, x->source, "the seed of another node");
 		return NULL;
 	}
@@ -84,17 +87,17 @@ static struct seed *corrected(const struct memory *m, const struct seed_candidat
 }
 
 /* Nothing imported: the first place decides, whatever it says. */
-static int take_first(const struct seed_candidates *c, const struct memory *m, struct seed **ret, struct diags *d,
-		      struct fault *f)
+static int take_first(const struct seed_candidates *c, const struct memory *m, struct seed **ret,
+		      struct diags *d, struct fault *f)
 {
 	const struct seed_candidate *x = c->v;
 	_free_ char *looked = strv_sentence(&c->looked);
 
-	strv_each(line, &m->broken.lines)
+	strv_each (line, &m->broken.lines)
 		strv_add(&d->lines, line);
 	if (!c->n)
-		return fault_set(f, ENOENT, "no seed%s; looked at %s", m->broken.lines.n ? " (the imported one is broken)" : "",
-				 looked);
+		return fault_set(f, ENOENT, "no seed%s; looked at %s",
+				 m->broken.lines.n ? " (the imported one is broken)" : "", looked);
 	if (x->fault.code) {
 		diag_add(d, x->source, 0, 0, NULL, "%s", x->fault.text);
 		*f = x->fault;
@@ -105,13 +108,14 @@ static int take_first(const struct seed_candidates *c, const struct memory *m, s
 				 d->lines.n ? d->lines.v[d->lines.n - 1] : "");
 	for (size_t i = 1; i < c->n; i++)
 		if (!str_eq(c->v[i].sha256, x->sha256))
-			diag_add(d, c->v[i].source, 0, 0, NULL, "another seed than that at %s; it is not used", x->source);
+			diag_add(d, c->v[i].source, 0, 0, NULL,
+				 "another seed than that at %s; it is not used", x->source);
 	return 0;
 }
 
 static void remember(const struct seed_candidates *c, const struct memory *m, struct seed *s)
 {
-	strv_each(sha256, &m->seen)
+	strv_each (sha256, &m->seen)
 		strv_add(&s->seen, sha256);
 	for (size_t i = 0; i < c->n; i++)
 		if (*c->v[i].sha256 && !strv_has(&s->seen, c->v[i].sha256))
@@ -147,11 +151,13 @@ bool seed_is_imported(const struct fs *fs, const struct seed *s)
 {
 	_secret_ struct str text = { 0 };
 
-	return fs_read(fs, SEED_IMPORTED, SEED_MAX, &text, NULL) == 0 && str_eq(str_text(&text), s->text);
+	return fs_read(fs, SEED_IMPORTED, SEED_MAX, &text, NULL) == 0 &&
+	       str_eq(str_text(&text), s->text);
 }
 
-/* The first time what was seen is written first: a power cut must not leave a copy beside which another seed looks new. Later the copy
- * is written first: else the correction would be known and never taken. */
+/* The first time what was seen is written first: a power cut must not leave a copy beside which
+ * another seed looks new. Later the copy is written first: else the correction would be known and
+ * never taken. */
 int seed_import(const struct fs *fs, const struct seed *s, struct fault *f)
 {
 	bool again = fs_exists(fs, SEED_IMPORTED);
@@ -160,7 +166,7 @@ int seed_import(const struct fs *fs, const struct seed *s, struct fault *f)
 
 	if (r < 0)
 		return r;
-	strv_each(line, &s->seen)
+	strv_each (line, &s->seen)
 		str_addf(&seen, "%s\n", line);
 	if (!again)
 		a = fs_write_text(fs, SEED_SEEN, 0600, str_text(&seen), f);

@@ -26,7 +26,7 @@ int seed_media_list(const struct fs *root, struct strv *devices, struct fault *f
 
 		if (r < 0 && r != -ENOENT)
 			ret = r;
-		strv_each(device, &some)
+		strv_each (device, &some)
 			if (!strv_has(devices, device))
 				strv_add(devices, device);
 	}
@@ -34,7 +34,8 @@ int seed_media_list(const struct fs *root, struct strv *devices, struct fault *f
 	return ret;
 }
 
-/* By mount(8), not mount(2): where the kernel lacks the file system, a helper such as mount.vfat may have it. */
+/* By mount(8), not mount(2): where the kernel lacks the file system, a helper such as mount.vfat
+ * may have it. */
 int seed_medium_open(const char *device, bool writable, struct seed_medium *m, struct fault *f)
 {
 	_free_ char *folder = mem_strdup(FOLDER "/seed-XXXXXX");
@@ -44,11 +45,14 @@ int seed_medium_open(const char *device, bool writable, struct seed_medium *m, s
 	if (r < 0)
 		return r;
 	if (!str_eq(found.type, "vfat") && !str_eq(found.type, "iso9660"))
-		return fault_set(f, EINVAL, "%s: file system '%s'; a seed medium has vfat or iso9660", device, found.type);
+		return fault_set(f, EINVAL,
+				 "%s: file system '%s'; a seed medium has vfat or iso9660", device,
+				 found.type);
 	if ((mkdir(FOLDER, 0755) < 0 && errno != EEXIST) || !mkdtemp(folder))
 		return fault_errno(f, "%s", folder);
-	r = proc_do(f, "mount", "-t", found.type, "-o", writable ? "rw,nosuid,nodev,noexec" : "ro,nosuid,nodev,noexec",
-		    device, folder, NULL);
+	r = proc_do(f, "mount", "-t", found.type, "-o",
+		    writable ? "rw,nosuid,nodev,noexec" : "ro,nosuid,nodev,noexec", device, folder,
+		    NULL);
 	if (r < 0) {
 		rmdir(folder);
 		return r;
@@ -76,7 +80,8 @@ void seed_medium_close(struct seed_medium *m)
 	if (!m->folder)
 		return;
 	fs_close(&m->fs);
-	/* unmounting also writes back what was overwritten; lazily rather than leaving it in the way */
+	/* unmounting also writes back what was overwritten; lazily rather than leaving it in the
+	 * way */
 	if (proc_do(NULL, "umount", m->folder, NULL) < 0)
 		proc_do(NULL, "umount", "-l", m->folder, NULL);
 	rmdir(m->folder);

@@ -10,8 +10,8 @@
 #define CMDLINE_MAX 65536
 #define FETCH_TIMEOUT 30000
 
-const char *const seed_folders[] = { "/var/lib/cloud/seed/nocloud", "/var/lib/cloud/seed/nocloud-net", "/etc/phoenix",
-				     NULL };
+const char *const seed_folders[] = { "/var/lib/cloud/seed/nocloud",
+				     "/var/lib/cloud/seed/nocloud-net", "/etc/phoenix", NULL };
 
 static struct seed_candidate *add(struct seed_candidates *c, const char *source)
 {
@@ -38,7 +38,8 @@ void seed_candidates_free(struct seed_candidates *c)
 }
 
 /* Reads SEED_FILE of FOLDER below FS. Absent: no candidate. */
-static void read_file(struct seed_candidates *c, const char *source, const struct fs *fs, const char *folder)
+static void read_file(struct seed_candidates *c, const char *source, const struct fs *fs,
+		      const char *folder)
 {
 	_free_ char *path = mem_printf("%s/" SEED_FILE, folder);
 	_secret_ struct str text = { 0 };
@@ -76,8 +77,9 @@ static void look_at_medium(struct seed_candidates *c, const char *device)
 	read_file(c, source, &m.fs, "");
 }
 
-/* Two media with one content are a medium and its copy; two that differ are a question that no rule here can answer. One that
- * cannot be read beside one that can is only told. Leaves one candidate. */
+/* Two media with one content are a medium and its copy; two that differ are a question that no rule
+ * here can answer. One that cannot be read beside one that can is only told. Leaves one candidate.
+ */
 static void join_media(struct seed_candidates *c)
 {
 	_strv_ struct strv sources = { 0 };
@@ -121,7 +123,7 @@ static void look_at_media(const struct fs *fs, struct seed_candidates *c)
 	} else if (!devices.n) {
 		strv_add(&c->looked, "partition CIDATA: none");
 	}
-	strv_each(device, &devices)
+	strv_each (device, &devices)
 		look_at_medium(c, device);
 	if (c->n > 1)
 		join_media(c);
@@ -137,8 +139,11 @@ void seed_cmdline(const char *cmdline, size_t len, char **url, char **sha256)
 		if (!copy[i])
 			copy[i] = ' ';
 	*url = *sha256 = NULL;
-	for (char *word = strtok_r(copy, " \t\n", &save); word; word = strtok_r(NULL, " \t\n", &save)) {
-		char **to = str_starts(word, url_key) ? url : str_starts(word, hash_key) ? sha256 : NULL;
+	for (char *word = strtok_r(copy, " \t\n", &save); word;
+	     word = strtok_r(NULL, " \t\n", &save)) {
+		char **to = str_starts(word, url_key)	 ? url
+			    : str_starts(word, hash_key) ? sha256
+							 : NULL;
 
 		if (!to)
 			continue;
@@ -166,7 +171,8 @@ static int fetch(const char *url, const char *sha256, struct str *text, struct f
 	crypto_sha256_hex(str_text(&rs.body), rs.body.len, found);
 	if (!crypto_equal(found, sha256)) {
 		str_erase(&rs.body);
-		return fault_set(f, EINVAL, "%s: its SHA-256 is %s, phoenix.seed-sha256 says %s", url, found, sha256);
+		return fault_set(f, EINVAL, "%s: its SHA-256 is %s, phoenix.seed-sha256 says %s",
+				 url, found, sha256);
 	}
 	*text = rs.body;
 	rs.body = (struct str){ 0 };
@@ -176,7 +182,8 @@ static int fetch(const char *url, const char *sha256, struct str *text, struct f
 static void look_at_cmdline(const struct fs *fs, bool (*known)(void *, const char *), void *user,
 			    struct seed_candidates *c)
 {
-	/* in a container the kernel's line is the host's; there the arguments of init stand in for it, as cloud-init has it */
+	/* in a container the kernel's line is the host's; there the arguments of init stand in for
+	 * it, as cloud-init has it */
 	static const char *const files[] = { "/proc/1/cmdline", "/proc/cmdline" };
 	_free_ char *url = NULL, *sha256 = NULL;
 	struct seed_candidate *x;
@@ -195,8 +202,9 @@ static void look_at_cmdline(const struct fs *fs, bool (*known)(void *, const cha
 	}
 	x = add(c, url);
 	if (!sha256 || !is_sha256(sha256))
-		fault_set(&x->fault, EINVAL,
-			  "phoenix.seed on the kernel command line needs phoenix.seed-sha256 with 64 digits beside it");
+		fault_set(
+			&x->fault, EINVAL,
+			"phoenix.seed on the kernel command line needs phoenix.seed-sha256 with 64 digits beside it");
 	else if (known(user, sha256))
 		snprintf(x->sha256, sizeof x->sha256, "%s", sha256);
 	else if (fetch(url, sha256, &x->text, &x->fault) == 0)
@@ -204,8 +212,8 @@ static void look_at_cmdline(const struct fs *fs, bool (*known)(void *, const cha
 	strv_addf(&c->looked, "%s: %s", url, x->fault.code ? x->fault.text : "found");
 }
 
-void seed_places_look(const struct fs *fs, bool (*known)(void *user, const char *sha256), void *user,
-		      struct seed_candidates *c)
+void seed_places_look(const struct fs *fs, bool (*known)(void *user, const char *sha256),
+		      void *user, struct seed_candidates *c)
 {
 	look_at_media(fs, c);
 	for (const char *const *folder = seed_folders; *folder; folder++)

@@ -1,5 +1,5 @@
-/* Removes secrets from where a seed came from: media are lent, lost and thrown away. cloud-init's own files stay, or it would take the
- * next boot for a new machine's. See seed.h. */
+/* Removes secrets from where a seed came from: media are lent, lost and thrown away. cloud-init's
+ * own files stay, or it would take the next boot for a new machine's. See seed.h. */
 #include "cloud-init/seed_media.h"
 #include "cloud-init/seed_places.h"
 
@@ -15,8 +15,8 @@ struct scrubbing {
 	int count;
 };
 
-/* Ours to remove: the imported seed, or one that was seen and replaced. A seed that nobody ever took is somebody's mistake, and stays
- * for him to look at. */
+/* Ours to remove: the imported seed, or one that was seen and replaced. A seed that nobody ever
+ * took is somebody's mistake, and stays for him to look at. */
 static bool is_spent(const struct scrubbing *x, const char *sha256)
 {
 	return str_eq(sha256, x->imported) || strv_has(x->seen, sha256);
@@ -40,7 +40,8 @@ static void stays(struct scrubbing *x, const char *shown, const char *why)
 	diag_add(x->left, shown, 0, 0, NULL, "still carries the seed with its secrets: %s", why);
 }
 
-static void scrub_folder(struct scrubbing *x, const struct fs *fs, const char *folder, const char *shown)
+static void scrub_folder(struct scrubbing *x, const struct fs *fs, const char *folder,
+			 const char *shown)
 {
 	_free_ char *path = mem_printf("%s/" SEED_FILE, folder);
 	struct fault f = { 0 };
@@ -91,7 +92,8 @@ static void tell_url(const struct fs *fs, struct diags *left)
 			continue;
 		seed_cmdline(str_text(&line), line.len, &url, &sha256);
 		if (url) {
-			diag_add(left, url, 0, 0, NULL, "may still serve the seed with its secrets: remove it there");
+			diag_add(left, url, 0, 0, NULL,
+				 "may still serve the seed with its secrets: remove it there");
 			return;
 		}
 	}
@@ -110,10 +112,11 @@ int seed_scrub(const struct fs *fs, bool dry, struct diags *left, struct fault *
 		return fault_wrap(f, "nothing is removed before the seed is imported");
 	crypto_sha256_hex(str_text(&text), text.len, sha256);
 	if (fs_read(fs, SEED_SEEN, SEED_MAX, &record, NULL) == 0 && record.len)
-		for (char *line = strtok_r(record.p, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		for (char *line = strtok_r(record.p, "\n", &save); line;
+		     line = strtok_r(NULL, "\n", &save))
 			strv_add(&seen, line);
 	seed_media_list(fs, &devices, NULL); /* a disk that cannot be read holds nothing up */
-	strv_each(device, &devices)
+	strv_each (device, &devices)
 		scrub_medium(&x, device);
 	for (const char *const *folder = seed_folders; *folder; folder++)
 		scrub_folder(&x, fs, *folder, *folder);

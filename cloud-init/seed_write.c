@@ -1,4 +1,5 @@
-/* phoenix seed: what each node is told, as a NoCloud folder and as an image for a stick or a virtual disk. */
+/* phoenix seed: what each node is told, as a NoCloud folder and as an image for a stick or a
+ * virtual disk. */
 #include "cloud-init/cluster_folder.h"
 #include "cloud-init/commands.h"
 #include "cloud-init/seed.h"
@@ -12,7 +13,8 @@
 #define MARKER ".phoenix-seeds"
 #define IMAGE_SECTORS "2048" /* 1 MiB */
 #define IMAGE_SERIAL "50484f45"
-/* mtools stamps everything with this instead of the clock, so that the same seed is the same image */
+/* mtools stamps everything with this instead of the clock, so that the same seed is the same image
+ */
 #define EPOCH "1735689600"
 
 const char seed_usage[] =
@@ -27,17 +29,21 @@ const char seed_usage[] =
 
 static const char marker_text[] = "seeds made by phoenix; replaced as a whole by the next run\n";
 
-static int check_names(const struct cluster_config *c, const struct strv *names, const char *option, struct fault *f)
+static int check_names(const struct cluster_config *c, const struct strv *names, const char *option,
+		       struct fault *f)
 {
-	strv_each(name, names)
+	strv_each (name, names)
 		if (config_node(c, name) < 0)
-			return fault_set(f, EINVAL, "%s: '%s' is no node of the description; allowed: %s, %s or %s", option,
-					 name, c->nodes[0].name, c->nodes[1].name, c->nodes[2].name);
+			return fault_set(
+				f, EINVAL,
+				"%s: '%s' is no node of the description; allowed: %s, %s or %s",
+				option, name, c->nodes[0].name, c->nodes[1].name, c->nodes[2].name);
 	return 0;
 }
 
 /* What is written must be what a node will read. */
-static int check_seed(const struct seed_files *files, const struct str *description, const char *node, struct fault *f)
+static int check_seed(const struct seed_files *files, const struct str *description,
+		      const char *node, struct fault *f)
 {
 	_seed_ struct seed *seed = NULL;
 	_diags_ struct diags d = { 0 };
@@ -51,35 +57,41 @@ static int check_seed(const struct seed_files *files, const struct str *descript
 
 static int write_image(const char *folder, const char *image, struct fault *f)
 {
-	_free_ char *meta = mem_printf("%s/meta-data", folder), *user = mem_printf("%s/user-data", folder);
-	_free_ char *net = mem_printf("%s/network-config", folder), *seed = mem_printf("%s/" SEED_FILE, folder);
-	const char *const env[] = { "SOURCE_DATE_EPOCH=" EPOCH, "TZ=UTC", "MTOOLSRC=/dev/null", "MTOOLS_SKIP_CHECK=1",
-				    NULL };
-	const char *const format[] = { "mformat", "-C", "-i", image, "-T", IMAGE_SECTORS, "-h", "16", "-s", "32", "-N",
-				       IMAGE_SERIAL, "-v", "CIDATA", "::", NULL };
+	_free_ char *meta = mem_printf("%s/meta-data", folder),
+		    *user = mem_printf("%s/user-data", folder);
+	_free_ char *net = mem_printf("%s/network-config", folder),
+		    *seed = mem_printf("%s/" SEED_FILE, folder);
+	const char *const env[] = { "SOURCE_DATE_EPOCH=" EPOCH, "TZ=UTC", "MTOOLSRC=/dev/null",
+				    "MTOOLS_SKIP_CHECK=1", NULL };
+	const char *const format[] = { "mformat", "-C",	    "-i", image, "-T", IMAGE_SECTORS,
+				       "-h",	  "16",	    "-s", "32",	 "-N", IMAGE_SERIAL,
+				       "-v",	  "CIDATA", "::", NULL };
 	const char *const copy[] = { "mcopy", "-i", image, meta, user, net, seed, "::", NULL };
 	int r = proc_ok(&(struct proc){ .argv = format, .env = env }, NULL, f);
 
 	if (r >= 0)
 		r = proc_ok(&(struct proc){ .argv = copy, .env = env }, NULL, f);
 	if (r == -ENOENT)
-		return fault_set(f, ENOENT, "mformat and mcopy are needed for the images: install mtools");
+		return fault_set(f, ENOENT,
+				 "mformat and mcopy are needed for the images: install mtools");
 	return r;
 }
 
-static int write_file(const struct fs *fs, const char *node, const char *name, mode_t mode, const struct str *text,
-		      struct fault *f)
+static int write_file(const struct fs *fs, const char *node, const char *name, mode_t mode,
+		      const struct str *text, struct fault *f)
 {
 	_free_ char *path = mem_printf("%s/%s", node, name);
 
 	return fs_write(fs, path, mode, text->p, text->len, f);
 }
 
-static int write_node(const struct staging *st, const struct cluster_folder *c, int i, bool wipe, struct fault *f)
+static int write_node(const struct staging *st, const struct cluster_folder *c, int i, bool wipe,
+		      struct fault *f)
 {
 	const char *node = c->config->nodes[i].name;
 	_free_ char *folder = mem_printf("%s/%s", st->temporary, node);
-	_free_ char *image = mem_printf("%s/%s.img", st->temporary, node), *image_name = mem_printf("%s.img", node);
+	_free_ char *image = mem_printf("%s/%s.img", st->temporary, node),
+		    *image_name = mem_printf("%s.img", node);
 	_seed_files_ struct seed_files files = { 0 };
 	int r;
 
@@ -118,7 +130,8 @@ static int write_all(const struct cluster_folder *c, const char *out, const stru
 	int r;
 
 	if (!is_ours(out, f))
-		return fault_set(f, EINVAL, "%s holds something else than seeds; name a new folder", out);
+		return fault_set(f, EINVAL, "%s holds something else than seeds; name a new folder",
+				 out);
 	fault_clear(f);
 	r = staging_begin(&st, out, f);
 	if (r >= 0)
@@ -147,14 +160,16 @@ int seed_run(int argc, char **argv, struct fault *f)
 	if (r < 0)
 		return r;
 	if (argc - r != 1 || !out)
-		return fault_set(f, EINVAL, "one folder and -o OUT, please; see phoenix seed --help");
+		return fault_set(f, EINVAL,
+				 "one folder and -o OUT, please; see phoenix seed --help");
 	if (cluster_folder_read(argv[r], SECRETS_CLUSTER, &c, &d, f) < 0 ||
-	    check_names(c.config, &only, "--node", f) < 0 || check_names(c.config, &wipe, "--wipe", f) < 0)
+	    check_names(c.config, &only, "--node", f) < 0 ||
+	    check_names(c.config, &wipe, "--wipe", f) < 0)
 		return -f->code;
 	r = write_all(&c, out, &only, &wipe, f);
 	if (r < 0)
 		return r;
-	printf("%s: seeds of cluster %s, description %.12s%s\n", out, c.config->name, c.config->digest,
-	       wipe.n ? "; data disks may be erased" : "");
+	printf("%s: seeds of cluster %s, description %.12s%s\n", out, c.config->name,
+	       c.config->digest, wipe.n ? "; data disks may be erased" : "");
 	return EXIT_DONE;
 }

@@ -70,8 +70,8 @@ static int look(const char *path, struct data_disk *d, struct fault *f)
 	r = blkid_probe_device(real, &found, f);
 	if (r < 0)
 		return r;
-	d->formatted = str_eq(found.type, "ext4") && str_eq(found.label, DATA_LABEL) &&
-		       !found.ambivalent;
+	d->formatted =
+		str_eq(found.type, "ext4") && str_eq(found.label, DATA_LABEL) && !found.ambivalent;
 	d->foreign = !d->formatted && found.any;
 	if (found.any)
 		describe(&found, d->what);
@@ -79,8 +79,8 @@ static int look(const char *path, struct data_disk *d, struct fault *f)
 	return 0;
 }
 
-/* With a `data:` disk the label counts only there. Elsewhere it is an old disk that somebody must look at, unless the described one
- * carries it too. */
+/* With a `data:` disk the label counts only there. Elsewhere it is an old disk that somebody must
+ * look at, unless the described one carries it too. */
 static int find_described(struct boot *b, const struct strv *labelled, struct data_disk *ret,
 			  struct fault *f)
 {
@@ -88,17 +88,19 @@ static int find_described(struct boot *b, const struct strv *labelled, struct da
 	dev_t whole, part;
 
 	if (!device_number(data, &whole))
-		return timer_now() < LATE ?
-			       fault_set(f, EAGAIN, "waiting for the disk %s", data) :
-			       fault_set(f, ENODEV,
-					 "the description's data: disk %s is not in this machine", data);
-	strv_each(path, labelled)
-	{
+		return timer_now() < LATE
+			       ? fault_set(f, EAGAIN, "waiting for the disk %s", data)
+			       : fault_set(f, ENODEV,
+					   "the description's data: disk %s is not in this machine",
+					   data);
+	strv_each (path, labelled) {
 		bool on = device_number(path, &part) && is_on(&b->fs, part, whole);
 
 		if (on && here)
-			return fault_set(f, ENOTUNIQ, "%s and %s, both on %s, have the label " DATA_LABEL
-					 ": remove one of them", here, path, data);
+			return fault_set(f, ENOTUNIQ,
+					 "%s and %s, both on %s, have the label " DATA_LABEL
+					 ": remove one of them",
+					 here, path, data);
 		if (on)
 			here = path;
 		else
@@ -107,7 +109,8 @@ static int find_described(struct boot *b, const struct strv *labelled, struct da
 	if (here && elsewhere)
 		step_note(b, "%s has the label " DATA_LABEL " too and is left alone", elsewhere);
 	if (elsewhere && !here && !b->seed->wipe)
-		return fault_set(f, ENOTUNIQ, "%s has the label " DATA_LABEL ", but the description says "
+		return fault_set(f, ENOTUNIQ,
+				 "%s has the label " DATA_LABEL ", but the description says "
 				 "data: %s, which has not: remove the old disk, or correct data:",
 				 elsewhere, data);
 	return look(here ? here : data, ret, f);
@@ -120,8 +123,10 @@ static int find_labelled(const struct strv *labelled, struct data_disk *ret, str
 	if (labelled->n > 1) {
 		_free_ char *all = strv_sentence(labelled);
 
-		return fault_set(f, ENOTUNIQ, "%s have the label " DATA_LABEL ": is an old disk back? "
-				 "Remove it, or name the right one in the description (data:)", all);
+		return fault_set(f, ENOTUNIQ,
+				 "%s have the label " DATA_LABEL ": is an old disk back? "
+				 "Remove it, or name the right one in the description (data:)",
+				 all);
 	}
 	if (labelled->n == 1)
 		return look(labelled->v[0], ret, f);
@@ -129,7 +134,8 @@ static int find_labelled(const struct strv *labelled, struct data_disk *ret, str
 		return look(NAMED_PARTITION, ret, f);
 	if (timer_now() < LATE)
 		return fault_set(f, EAGAIN, "waiting for a disk with the label " DATA_LABEL);
-	return fault_set(f, ENODEV, "no file system has the label " DATA_LABEL ", no partition has that "
+	return fault_set(f, ENODEV,
+			 "no file system has the label " DATA_LABEL ", no partition has that "
 			 "name, and the description has no data: disk for this node");
 }
 
@@ -153,12 +159,12 @@ int data_disk_find(struct boot *b, struct data_disk *ret, struct fault *f)
 	_strv_ struct strv all = { 0 }, labelled = { 0 };
 	int r = blkid_find_label(DATA_LABEL, &all, f);
 
-	strv_each(path, &all)
+	strv_each (path, &all)
 		if (!is_held(&b->fs, path))
 			strv_add(&labelled, path);
 	if (r >= 0)
-		r = boot_node(b)->data ? find_described(b, &labelled, &d, f) :
-					 find_labelled(&labelled, &d, f);
+		r = boot_node(b)->data ? find_described(b, &labelled, &d, f)
+				       : find_labelled(&labelled, &d, f);
 	if (r < 0)
 		return r;
 	*ret = d;

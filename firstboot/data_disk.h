@@ -14,7 +14,7 @@ struct data_disk {
 };
 #define _disk_ _cleanup_(data_disk_free)
 
-/* 0, -EAGAIN (a disk that may still appear), or a fault that says what to do: none, several, another
- * disk than the one described. Finding several notes on B what is left alone. */
+/* 0, -EAGAIN (a disk that may still appear), or a fault that says what to do: none, several,
+ * another disk than the one described. Finding several notes on B what is left alone. */
 int data_disk_find(struct boot *b, struct data_disk *ret, struct fault *f);
 void data_disk_free(struct data_disk *d);

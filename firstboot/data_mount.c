@@ -34,15 +34,17 @@ int data_record_is_ours(const struct boot *b, const struct data_record *r, const
 	if (ret < 0)
 		return ret;
 	if (!str_eq(r->exchange_ca, own.exchange_ca))
-		return fault_set(f, EPERM,
-				 "%s belongs to another cluster (node %s of '%s', CA %.12s): put the "
-				 "right disk in, or erase this one with wipe: true in the seed",
-				 device, r->node, r->cluster, r->exchange_ca);
+		return fault_set(
+			f, EPERM,
+			"%s belongs to another cluster (node %s of '%s', CA %.12s): put the "
+			"right disk in, or erase this one with wipe: true in the seed",
+			device, r->node, r->cluster, r->exchange_ca);
 	if (!str_eq(r->node, own.node))
-		return fault_set(f, EPERM,
-				 "%s is the data disk of %s, and this node is %s: put it back into its "
-				 "machine, or erase it with wipe: true in the seed",
-				 device, r->node, own.node);
+		return fault_set(
+			f, EPERM,
+			"%s is the data disk of %s, and this node is %s: put it back into its "
+			"machine, or erase it with wipe: true in the seed",
+			device, r->node, own.node);
 	return 0;
 }
 
@@ -54,11 +56,13 @@ int data_mount_look(struct mount *m, struct fault *f)
 	if (r <= 0)
 		return r;
 	if (!str_eq(found.type, "ext4") || !str_eq(found.root, "/"))
-		return fault_set(f, EBUSY, "%s (%s) is mounted at " DATA_MOUNT ": that is no data partition",
+		return fault_set(f, EBUSY,
+				 "%s (%s) is mounted at " DATA_MOUNT ": that is no data partition",
 				 found.source, found.type);
 	if (found.read_only)
 		return fault_set(f, EROFS,
-				 "%s at " DATA_MOUNT " is read-only: its disk or file system failed; see "
+				 "%s at " DATA_MOUNT
+				 " is read-only: its disk or file system failed; see "
 				 "the kernel's messages, then e2fsck or another disk",
 				 found.source);
 	*m = found;
@@ -75,8 +79,8 @@ int data_bind_look(const struct mount *m, size_t i, struct fault *f)
 	if (r <= 0)
 		return r;
 	if (found.device != m->device || !str_eq(found.root, bind->folder))
-		return fault_set(f, EBUSY, "%s is mounted at %s, and not " DATA_MOUNT "%s", found.source,
-				 bind->point, bind->folder);
+		return fault_set(f, EBUSY, "%s is mounted at %s, and not " DATA_MOUNT "%s",
+				 found.source, bind->point, bind->folder);
 	if (found.read_only)
 		return fault_set(f, EROFS, "%s is read-only", bind->point);
 	return 1;
@@ -99,7 +103,8 @@ static int evidence(struct boot *b, struct fault *f)
 	for (size_t i = 0; r >= 0 && i < ARRAY_LEN(data_binds); i++) {
 		r = data_bind_look(&m, i, f);
 		if (r == 0)
-			return fault_set(f, ENODEV, "nothing is mounted at %s", data_binds[i].point);
+			return fault_set(f, ENODEV, "nothing is mounted at %s",
+					 data_binds[i].point);
 	}
 	return r < 0 ? r : 0;
 }

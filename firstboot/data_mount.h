@@ -1,5 +1,5 @@
-/* Is the data partition mounted, ours, and where K3s writes? By the kernel's mount table and the record on the partition, so that
- * "blank" is never said of a disk that just is not there. */
+/* Is the data partition mounted, ours, and where K3s writes? By the kernel's mount table and the
+ * record on the partition, so that "blank" is never said of a disk that just is not there. */
 #pragma once
 
 #include "firstboot/data_record.h"
@@ -14,7 +14,8 @@ struct data_bind {
 };
 extern const struct data_bind data_binds[3];
 
-/* 0 = this record names this node of this cluster; -EPERM tells whose it is. DEVICE is for the text. */
+/* 0 = this record names this node of this cluster; -EPERM tells whose it is. DEVICE is for the
+ * text. */
 int data_record_is_ours(const struct boot *b, const struct data_record *r, const char *device,
 			struct fault *f);
 /* What this node's record is to say. */
@@ -26,6 +27,7 @@ int data_mount_look(struct mount *m, struct fault *f);
 /* 1: bind mount I is in place, from the file system M. 0: nothing is mounted there. */
 int data_bind_look(const struct mount *m, size_t i, struct fault *f);
 
-/* For the decision "unknown or blank": *OURS is true only by positive evidence: mounted, writable, our
- * record, every bind mount from it. Otherwise F says what is missing and the return is still 0. Negative: could not look. */
+/* For the decision "unknown or blank": *OURS is true only by positive evidence: mounted, writable,
+ * our record, every bind mount from it. Otherwise F says what is missing and the return is still
+ * 0. Negative: could not look. */
 int data_state(struct boot *b, bool *ours, struct fault *f);

@@ -16,12 +16,12 @@ static bool just_made(const struct fs *fs, const char *dir)
 
 	if (fs_list(fs, dir, &names, NULL) < 0)
 		return false;
-	strv_each(name, &names)
+	strv_each (name, &names)
 		if (!str_eq(name, "lost+found") && !str_eq(name, "state"))
 			return false;
 	if (strv_has(&names, "state") && fs_list(fs, state, &inside, NULL) < 0)
 		return false;
-	strv_each(name, &inside)
+	strv_each (name, &inside)
 		if (!str_starts(name, ".phoenix-"))
 			return false;
 	return true;

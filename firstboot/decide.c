@@ -55,7 +55,7 @@ const char *node_state_name(enum node_state s)
 
 const char *action_name(enum action a)
 {
-	static const char *const names[] = { "wait", "stop", "start", "ask-promises",
+	static const char *const names[] = { "wait", "stop", "start",	  "ask-promises",
 					     "form", "join", "move-aside" };
 
 	return (unsigned)a < ARRAY_LEN(names) ? names[a] : "?";
@@ -148,14 +148,15 @@ static bool superseded(struct scene *s)
 		const struct node_view *v = &s->views[i];
 		bool newer = me->generation && v->generation > me->generation &&
 			     (has_data(v) || *v->marker) && RULE(RULE_GENERATION);
-		bool other = v->state == NODE_MEMBER && v->api_ready && *v->cluster && *me->cluster &&
-			     !str_eq(v->cluster, me->cluster) && v->generation >= me->generation &&
-			     RULE(RULE_OTHER_CLUSTER);
+		bool other = v->state == NODE_MEMBER && v->api_ready && *v->cluster &&
+			     *me->cluster && !str_eq(v->cluster, me->cluster) &&
+			     v->generation >= me->generation && RULE(RULE_OTHER_CLUSTER);
 
 		if (i == s->self || !v->answered || !(newer || other))
 			continue;
 		say(s, ACT_STOP,
-		    "%s belongs to generation %d of cluster %s, this disk to %d of %s: the others went on "
+		    "%s belongs to generation %d of cluster %s, this disk to %d of %s: the others "
+		    "went on "
 		    "without it. `phoenix abandon %s` on %s keeps its data aside and lets it join",
 		    s->names[i], v->generation, incarnation(v), me->generation, incarnation(me),
 		    incarnation(me), s->names[s->self]);
@@ -168,8 +169,10 @@ static bool superseded(struct scene *s)
 static void say_old_disk(struct scene *s, const char *what, const char *who)
 {
 	say(s, ACT_STOP,
-	    "by its own data this node is the only voter, but %s %s: this looks like an old disk or "
-	    "snapshot. `phoenix abandon %s` on %s keeps its data aside and joins afresh; if this data is "
+	    "by its own data this node is the only voter, but %s %s: this looks like an old disk "
+	    "or "
+	    "snapshot. `phoenix abandon %s` on %s keeps its data aside and joins afresh; if this "
+	    "data is "
 	    "the one to keep: `phoenix recover --keep %s`",
 	    who, what, incarnation(s->me), s->names[s->self], s->names[s->self]);
 }
@@ -184,10 +187,12 @@ static bool lone_clears(struct scene *s, int i)
 		if (is_missing(s, i))
 			return true;
 		say(s, ACT_WAIT,
-		    "by its own data this node is the only voter; before it starts %s must answer that it "
+		    "by its own data this node is the only voter; before it starts %s must answer "
+		    "that it "
 		    "is blank (an old disk could be coming back): %s. If it is destroyed: "
 		    "`phoenix form --with-missing %s`",
-		    s->names[i], v->answered ? "it cannot read its own disk" : "no answer", s->names[i]);
+		    s->names[i], v->answered ? "it cannot read its own disk" : "no answer",
+		    s->names[i]);
 		return false;
 	}
 	if (has_data(v) && in_retirement(v) && v->retired >= s->me->generation &&
@@ -202,8 +207,10 @@ static bool lone_clears(struct scene *s, int i)
 	}
 	if (v->promise.node >= 0 && v->promise.node != s->self) {
 		say(s, ACT_STOP,
-		    "by its own data this node is the only voter, but %s is promised to %s, which may have "
-		    "formed a newer cluster. If it never did: `phoenix forget %s` on %s; else `phoenix "
+		    "by its own data this node is the only voter, but %s is promised to %s, which "
+		    "may have "
+		    "formed a newer cluster. If it never did: `phoenix forget %s` on %s; else "
+		    "`phoenix "
 		    "abandon %s` on %s keeps the data here aside and joins afresh",
 		    s->names[i], s->names[v->promise.node], v->promise.formation, s->names[i],
 		    incarnation(s->me), s->names[s->self]);
@@ -218,12 +225,15 @@ static void decide_retired(struct scene *s, int peer)
 
 	s->out->even_running = true;
 	if (peer >= 0)
-		say(s, ACT_MOVE_ASIDE, "retired for generation %d, and %s is ready: the old data is kept aside",
+		say(s, ACT_MOVE_ASIDE,
+		    "retired for generation %d, and %s is ready: the old data is kept aside",
 		    s->me->retired, s->names[peer]);
 	else
 		say(s, ACT_STOP,
-		    "retired for generation %d in favour of %s: waits until that generation is ready to be "
-		    "joined. If the recovery was interrupted: `phoenix recover --keep %s` again, or --keep "
+		    "retired for generation %d in favour of %s: waits until that generation is "
+		    "ready to be "
+		    "joined. If the recovery was interrupted: `phoenix recover --keep %s` again, "
+		    "or --keep "
 		    "another node if its data is lost",
 		    s->me->retired, kept, kept);
 }
@@ -234,8 +244,8 @@ static void decide_with_data(struct scene *s)
 	int peer = first_to_follow(s);
 
 	if (*s->me->cluster && str_eq(s->me->cluster, s->words->abandoned)) {
-		say(s, ACT_MOVE_ASIDE, "its incarnation %s was abandoned: the old data is kept aside",
-		    s->me->cluster);
+		say(s, ACT_MOVE_ASIDE,
+		    "its incarnation %s was abandoned: the old data is kept aside", s->me->cluster);
 		s->out->even_running = true;
 		return;
 	}
@@ -248,10 +258,12 @@ static void decide_with_data(struct scene *s)
 	/* Never because a peer's list lacks this node: that answer can be older than our joining. */
 	if (s->me->removed) {
 		if (peer >= 0)
-			say(s, ACT_MOVE_ASIDE, "removed from the cluster of %s: the old data is kept aside",
+			say(s, ACT_MOVE_ASIDE,
+			    "removed from the cluster of %s: the old data is kept aside",
 			    s->names[peer]);
 		else
-			say(s, ACT_WAIT, "removed from the cluster: waits until a member is ready to be joined");
+			say(s, ACT_WAIT,
+			    "removed from the cluster: waits until a member is ready to be joined");
 		return;
 	}
 	if (view_is_lone(s->me) && RULE(RULE_LONE_VOTER_ASKS))
@@ -260,13 +272,16 @@ static void decide_with_data(struct scene *s)
 				return;
 	if (s->me->state == NODE_MEMBER)
 		say(s, ACT_START,
-		    "member by its own data, which names %d voter%s: more than half must be up. If those are "
-		    "lost for good: `phoenix recover --keep %s`; if only this one does not come up: `phoenix "
+		    "member by its own data, which names %d voter%s: more than half must be up. If "
+		    "those are "
+		    "lost for good: `phoenix recover --keep %s`; if only this one does not come "
+		    "up: `phoenix "
 		    "abandon %s` on %s keeps its data aside and joins afresh",
 		    s->me->n_voters, s->me->n_voters == 1 ? "" : "s", me, incarnation(s->me), me);
 	else
 		say(s, ACT_START,
-		    "learner by its own data: starts and catches up. If no member knows it any more: `phoenix "
+		    "learner by its own data: starts and catches up. If no member knows it any "
+		    "more: `phoenix "
 		    "abandon %s` on %s keeps the data aside and joins afresh",
 		    incarnation(s->me), me);
 }
@@ -281,10 +296,15 @@ static bool others_are_blank(struct scene *s)
 			continue;
 		if (v->answered && has_data(v) && RULE(RULE_NO_DATA_ELSEWHERE)) {
 			say(s, ACT_WAIT,
-			    "%s has cluster data but its API is not ready: waits to join it. If most of that "
-			    "cluster's voters are lost: `phoenix recover --keep %s`; if all of its data is to be "
-			    "given up: `phoenix abandon %s` on %s",
-			    s->names[i], s->names[i], incarnation(v), s->names[i]);
+			    "%s has cluster data but %s: waits to join it. If most of that "
+			    "cluster's voters are "
+			    "lost: `phoenix recover --keep %s`; if all of its data is to be given "
+			    "up: `phoenix "
+			    "abandon %s` on %s",
+			    s->names[i],
+			    v->api_ready ? "of an older generation than this disk has seen"
+					 : "its API is not ready",
+			    s->names[i], incarnation(v), s->names[i]);
 			return false;
 		}
 		if (v->answered && v->state == NODE_UNKNOWN) {
@@ -293,7 +313,8 @@ static bool others_are_blank(struct scene *s)
 		}
 		if (!v->answered && !is_missing(s, i) && RULE(RULE_BLANK_IS_POSITIVE)) {
 			say(s, ACT_WAIT,
-			    "waits for %s: no answer. Forming needs every node's word; if it is destroyed: "
+			    "waits for %s: no answer. Forming needs every node's word; if it is "
+			    "destroyed: "
 			    "`phoenix form --with-missing %s`",
 			    s->names[i], s->names[i]);
 			return false;
@@ -312,7 +333,8 @@ static bool markers_forbid(struct scene *s)
 		    !RULE(RULE_MARKER))
 			continue;
 		say(s, ACT_STOP,
-		    "the disk of %s belonged to incarnation %s, whose data is not there: a new cluster would "
+		    "the disk of %s belonged to incarnation %s, whose data is not there: a new "
+		    "cluster would "
 		    "be empty. Restore it, or give it up: `phoenix abandon %s` on %s",
 		    s->names[i], v->marker, v->marker, s->names[i]);
 		return true;
@@ -347,14 +369,15 @@ static void gather_promises(struct scene *s)
 		const struct promise *p = &s->views[other].promise;
 
 		say(s, ACT_STOP,
-		    "%s has promised %s and nobody else; if that node never formed or its disk is gone: "
+		    "%s has promised %s and nobody else; if that node never formed or its disk is "
+		    "gone: "
 		    "`phoenix forget %s` on %s",
 		    s->names[other], s->names[p->node], p->formation, s->names[other]);
 		return;
 	}
 	if (lacking && RULE(RULE_ALL_PROMISE)) {
-		say(s, ACT_ASK_PROMISES, "asks %d node%s for the promise to form nothing else", lacking,
-		    lacking == 1 ? "" : "s");
+		say(s, ACT_ASK_PROMISES, "asks %d node%s for the promise to form nothing else",
+		    lacking, lacking == 1 ? "" : "s");
 		return;
 	}
 	say(s, ACT_FORM, "all nodes are blank and promised: forms the cluster");
@@ -366,10 +389,15 @@ static void decide_blank(struct scene *s)
 
 	if (peer >= 0) {
 		for (int i = peer + 1; i < NODE_COUNT; i++) {
-			if (!may_follow(s, i) || str_eq(s->views[i].cluster, s->views[peer].cluster))
+			if (!may_follow(s, i) ||
+			    str_eq(s->views[i].cluster, s->views[peer].cluster))
 				continue;
-			say(s, ACT_STOP, "%s and %s are ready and belong to different clusters: joins neither",
-			    s->names[peer], s->names[i]);
+			say(s, ACT_STOP,
+			    "%s and %s are ready and belong to different clusters: joins neither. "
+			    "Give one up: "
+			    "`phoenix abandon %s` on %s, or `phoenix abandon %s` on %s",
+			    s->names[peer], s->names[i], incarnation(&s->views[peer]),
+			    s->names[peer], incarnation(&s->views[i]), s->names[i]);
 			return;
 		}
 		s->out->through = peer;
@@ -382,7 +410,8 @@ static void decide_blank(struct scene *s)
 	while (first < NODE_COUNT - 1 && first != s->self && s->words->missing[first])
 		first++;
 	if (s->self != first && RULE(RULE_FIRST_FORMS)) {
-		say(s, ACT_WAIT, "%s forms the cluster; waits until it is ready to be joined", s->names[first]);
+		say(s, ACT_WAIT, "%s forms the cluster; waits until it is ready to be joined",
+		    s->names[first]);
 		return;
 	}
 	gather_promises(s);
@@ -397,7 +426,8 @@ void decide(int self, const struct node_view views[NODE_COUNT], const struct wor
 	switch (s.me->state) {
 	case NODE_UNKNOWN:
 		if (RULE(RULE_UNKNOWN_WAITS))
-			say(&s, ACT_WAIT, "cannot tell what is on the data disk: neither forms nor joins");
+			say(&s, ACT_WAIT,
+			    "cannot tell what is on the data disk: neither forms nor joins");
 		else
 			decide_blank(&s);
 		break;
@@ -411,14 +441,15 @@ void decide(int self, const struct node_view views[NODE_COUNT], const struct wor
 	}
 }
 
-int decide_promise(const struct node_view *local, int from, const struct promise *asked, int generation,
-		   const char *abandons, char why[WHY_LEN])
+int decide_promise(const struct node_view *local, int from, const struct promise *asked,
+		   int generation, const char *abandons, char why[WHY_LEN])
 {
 	const struct promise *p = &local->promise;
 	int seen = local->retired > local->generation ? local->retired : local->generation;
 
 	if (local->state != NODE_BLANK && RULE(RULE_PROMISE_BLANK_ONLY)) {
-		snprintf(why, WHY_LEN, "this node is not blank but %s", node_state_name(local->state));
+		snprintf(why, WHY_LEN, "this node is not blank but %s",
+			 node_state_name(local->state));
 		return 0;
 	}
 	if (p->node >= 0 && p->node != from && RULE(RULE_PROMISE_HOLDS)) {
@@ -426,12 +457,14 @@ int decide_promise(const struct node_view *local, int from, const struct promise
 		return 0;
 	}
 	if (*local->marker && !str_eq(local->marker, abandons) && RULE(RULE_MARKER)) {
-		snprintf(why, WHY_LEN, "this disk belonged to incarnation %s; `phoenix abandon %s` gives it up",
+		snprintf(why, WHY_LEN,
+			 "this disk belonged to incarnation %s; `phoenix abandon %s` gives it up",
 			 local->marker, local->marker);
 		return 0;
 	}
 	if (generation < seen && RULE(RULE_OLD_GENERATION)) {
-		snprintf(why, WHY_LEN, "this disk has seen generation %d, asked for %d", seen, generation);
+		snprintf(why, WHY_LEN, "this disk has seen generation %d, asked for %d", seen,
+			 generation);
 		return 0;
 	}
 	return p->node == from && str_eq(p->formation, asked->formation) ? 2 : 1;
@@ -453,11 +486,13 @@ int decide_recover(int self, const struct node_view views[NODE_COUNT], const str
 
 	why[0] = 0;
 	if (views[self].state != NODE_MEMBER) {
-		snprintf(why, WHY_LEN, "%s is not a voter by its own data: nothing to keep", names[self]);
+		snprintf(why, WHY_LEN, "%s is not a voter by its own data: nothing to keep",
+			 names[self]);
 		return 0;
 	}
 	if (views[self].retired >= generation) {
-		snprintf(why, WHY_LEN, "%s itself was retired for generation %d: start again with a higher one",
+		snprintf(why, WHY_LEN,
+			 "%s itself was retired for generation %d: start again with a higher one",
 			 names[self], views[self].retired);
 		return 0;
 	}
@@ -471,10 +506,11 @@ int decide_recover(int self, const struct node_view views[NODE_COUNT], const str
 		if (i == self || retired || blank || (words->missing[i] && !v->answered))
 			continue;
 		if (RULE(RULE_RECOVER_ASKS))
-			len += (size_t)snprintf(why + len, WHY_LEN - len, "%s%s %s", len ? "; " : "", names[i],
-						!v->answered ? "does not answer and is not declared destroyed" :
-						v->state == NODE_BLANK ? "has promised to help another to form" :
-									 "is not retired");
+			len += (size_t)snprintf(
+				why + len, WHY_LEN - len, "%s%s %s", len ? "; " : "", names[i],
+				!v->answered ? "does not answer and is not declared destroyed"
+				: v->state == NODE_BLANK ? "has promised to help another to form"
+							 : "is not retired");
 		if (len >= WHY_LEN)
 			break;
 	}

@@ -16,9 +16,10 @@
 
 enum node_state {
 	NODE_UNKNOWN, /* could not look: partition missing, unreadable, data not understood */
-	NODE_BLANK,   /* positive evidence: the data partition is there, is ours, and holds no etcd data */
-	NODE_JOINING, /* etcd data in which this node is not a voter (yet, or no more) */
-	NODE_MEMBER,  /* etcd data in which this node is a voter */
+	NODE_BLANK, /* positive evidence: the data partition is there, is ours, and holds no etcd data */
+	NODE_JOINING, /* etcd data in which this node is not a voter (yet, or no more); also what a node
+			 says from the moment it decided to form or join until it has seen its data */
+	NODE_MEMBER, /* etcd data in which this node is a voter */
 };
 
 /* A node's word that it helps this one try to form and no other: durable before it is given. */
@@ -40,61 +41,67 @@ struct node_view {
 	bool removed; /* its etcd data says that this member was removed from the cluster */
 	struct promise promise;
 	char cluster[ID_LEN]; /* the cluster its disk belongs to by phoenix's record, or "" */
-	int generation;	      /* of that record; 0 = none */
-	int retired;	      /* 0, or the generation in favour of which its etcd data was durably retired */
-	int retired_for;      /* node that is kept then; meaningful with retired */
-	uint64_t self;	      /* own etcd member id; 0 = none */
-	struct voter voters[VOTERS_MAX], learners[VOTERS_MAX]; /* by its own etcd data */
+	int generation; /* of that record; 0 = none. A joiner records both before its data comes */
+	/* 0, or the generation in favour of which its etcd data was durably retired, and the node kept
+	 * then. It is in force while it is above GENERATION: what joined since is not retired. */
+	int retired, retired_for;
+	uint64_t self; /* own etcd member id; 0 = none */
+	/* By its own etcd data; of one that does not run: by its whole log, committed or not. */
+	struct voter voters[VOTERS_MAX], learners[VOTERS_MAX];
 	int n_voters, n_learners;
 	bool api_ready; /* WE asked its API: /v1-k3s/readyz is 200 under our CA */
 	/* An earlier incarnation that this disk belonged to (formed, not only promised), while it holds no
-	 * etcd data of it any more; "" = none. */
+	 * etcd data of it any more; "" = none, or this node was told to abandon it. */
 	char marker[ID_LEN];
 };
 
 /* An operator's word, recorded durably; it holds until three voters. */
 struct words {
-	bool missing[NODE_COUNT]; /* declared destroyed: never comes back with its data */
-	char abandoned[ID_LEN];	  /* this incarnation's data may be given up */
-	int generation;		  /* raised by the word; 0 = no word */
+	/* Declared destroyed: never comes back with its data. Ends when another disk of that node answers
+	 * with data or is in our own list; `recover` replaces all of them by what is true then. */
+	bool missing[NODE_COUNT];
+	/* This incarnation's data may be given up. Used up by moving it aside, or by joining. */
+	char abandoned[ID_LEN];
+	int generation; /* raised by the word; 0 = no word */
 };
 
 enum action {
 	ACT_WAIT,	  /* not now: say what is missing, look again */
 	ACT_STOP,	  /* never by itself: an operator's word is needed */
 	ACT_START,	  /* start K3s on the data that is there */
-	ACT_ASK_PROMISES, /* ask those in `ask` (self among them) for their promise, then decide again */
+	ACT_ASK_PROMISES, /* ask those in `ask` for their promise, self first and nobody when that is
+			     refused; then look and decide again */
 	ACT_FORM,	  /* one start with cluster-init */
 	ACT_JOIN,	  /* blank: join through `through` */
-	ACT_MOVE_ASIDE,	  /* rename etcd's data (retired, or removed from the cluster), then decide again */
+	ACT_MOVE_ASIDE,	  /* stop K3s, rename etcd's data, then decide again */
 };
 
 struct decision {
 	enum action action;
-	bool even_running;     /* ACT_STOP: a K3s that already runs is to be stopped too */
-	int through;	       /* ACT_JOIN: index */
-	bool ask[NODE_COUNT];  /* ACT_ASK_PROMISES */
-	char why[WHY_LEN];     /* for people: what is so, what is missing, which word would help */
+	bool even_running;    /* ACT_STOP: a K3s that already runs is to be stopped too */
+	int through;	      /* ACT_JOIN: index */
+	bool ask[NODE_COUNT]; /* ACT_ASK_PROMISES */
+	char why[WHY_LEN];    /* for people: what is so, what is missing, which word would help */
 };
 
 /* The rules, each removable for the mutation test. */
 enum rule {
-	RULE_UNKNOWN_WAITS,	 /* a node that could not look does nothing */
-	RULE_BLANK_IS_POSITIVE,	 /* silence is not "blank": every node not declared missing must answer */
-	RULE_FIRST_FORMS,	 /* only the first of those not declared missing forms */
-	RULE_ALL_PROMISE,	 /* every node not declared missing must have promised this formation */
-	RULE_PROMISE_HOLDS,	 /* a promise given to one node is not given to another */
+	RULE_UNKNOWN_WAITS, /* a node that could not look does nothing */
+	RULE_BLANK_IS_POSITIVE, /* silence is not "blank": every node not declared missing must answer */
+	RULE_FIRST_FORMS,	/* only the first of those not declared missing forms */
+	RULE_ALL_PROMISE,   /* every node not declared missing must have promised this formation */
+	RULE_PROMISE_HOLDS, /* a promise given to one node is not given to another */
 	RULE_PROMISE_BLANK_ONLY, /* only a blank node promises */
 	RULE_NO_DATA_ELSEWHERE,	 /* nothing forms while a peer has data */
-	RULE_LONE_VOTER_ASKS,	 /* a lone voter starts only if no other node can be part of a newer cluster */
-	RULE_GENERATION,	 /* a node with data stops when it sees a higher generation */
-	RULE_OTHER_CLUSTER,	 /* a node with data stops when it sees another cluster that is ready */
-	RULE_RETIRED_STAYS,	 /* retired data is never started */
-	RULE_MARKER,		 /* another incarnation's marker forbids forming */
-	RULE_JOIN_NEEDS_READY,	 /* join only through an API that is ready */
-	RULE_OLD_GENERATION,	 /* never join a cluster older than what this disk has seen */
-	RULE_OWN_PROMISE,	 /* a node that promised another does not form */
-	RULE_RECOVER_ASKS,	 /* recover needs every other node retired or declared destroyed */
+	RULE_LONE_VOTER_ASKS, /* a lone voter starts only if no other node can be part of a newer cluster */
+	RULE_GENERATION,    /* a node with data stops when it sees a higher generation */
+	RULE_OTHER_CLUSTER, /* a node with data stops when it sees another cluster that is ready */
+	RULE_RETIRED_STAYS, /* retired data is never started */
+	RULE_MARKER,	    /* another incarnation's marker forbids forming */
+	RULE_JOIN_NEEDS_READY, /* join only through an API that is ready */
+	RULE_OLD_GENERATION,   /* never join a cluster older than what this disk has seen */
+	RULE_OWN_PROMISE,      /* a node that promised another does not form */
+	RULE_RECOVER_ASKS,     /* recover needs every other node retired or declared destroyed */
 	RULE_COUNT,
 };
 #ifdef DECIDE_MUTANTS
@@ -102,8 +109,10 @@ extern unsigned decide_removed; /* bit N set: rule N is removed. Tests only */
 #endif
 const char *rule_name(enum rule r);
 
-/* SELF is this node's index; VIEWS[SELF] is what it knows of itself (answered = true), the others what
- * they answered in this round. FORMATION is our current formation id ("" when none was begun since we
+/* SELF is this node's index; VIEWS[SELF] is what it knows of itself (answered = true) at this moment, the
+ * others what they answered in this round. Between this and K3s's start on a blank disk the caller makes
+ * sure, under the lock that guards promises, that it still is blank and (ACT_FORM) still holds its own
+ * promise of FORMATION. FORMATION is our current formation id ("" when none was begun since we
  * were last blank); NAMES are for the texts. */
 void decide(int self, const struct node_view views[NODE_COUNT], const struct words *words,
 	    const char *formation, const char *const names[NODE_COUNT], struct decision *ret);
@@ -111,11 +120,14 @@ void decide(int self, const struct node_view views[NODE_COUNT], const struct wor
 /* May this node promise FROM's FORMATION of CLUSTER (begun at GENERATION; ABANDONS = the incarnation an
  * operator gave up for it, or "")? LOCAL is this node's own view at this moment, taken under the lock that
  * also guards the start of K3s. 1 yes; 2 yes, and it holds already; 0 no, with WHY. */
-int decide_promise(const struct node_view *local, int from, const struct promise *asked, int generation,
-		   const char *abandons, char why[WHY_LEN]);
+int decide_promise(const struct node_view *local, int from, const struct promise *asked,
+		   int generation, const char *abandons, char why[WHY_LEN]);
 
-/* May `recover --keep SELF` reset this node's etcd to itself alone, as GENERATION? Every other node must have answered
- * that it is retired for it, or be blank, or be declared destroyed in WORDS. 1 yes; 0 no, with WHY naming each. */
+/* May `recover --keep SELF` reset this node's etcd to itself alone, as GENERATION? Every other node must
+ * be retired for it, or blank and promised to nobody else, or declared destroyed in WORDS. Of the others
+ * only answers to the request to retire count (answered = false for the rest: what was seen before may
+ * have changed); a blank node that is asked ends its promises and its own try. 1 yes; 0 no, with WHY
+ * naming each. */
 int decide_recover(int self, const struct node_view views[NODE_COUNT], const struct words *words,
 		   int generation, const char *const names[NODE_COUNT], char why[WHY_LEN]);
 

@@ -44,8 +44,9 @@ bool step_file_is(const struct boot *b, const char *path, mode_t mode, const cha
 const char *step_state_name(enum step_state s)
 {
 	static const char *const names[] = {
-		[STATE_PENDING] = "pending", [STATE_WORKING] = "working", [STATE_DONE] = "done",
-		[STATE_CHANGED] = "changed", [STATE_NEEDED] = "needed",	  [STATE_WAITING] = "waiting",
+		[STATE_PENDING] = "pending", [STATE_WORKING] = "working",
+		[STATE_DONE] = "done",	     [STATE_CHANGED] = "changed",
+		[STATE_NEEDED] = "needed",   [STATE_WAITING] = "waiting",
 		[STATE_FAILED] = "failed",   [STATE_SKIPPED] = "skipped",
 	};
 
@@ -98,6 +99,7 @@ static int run(struct engine *e, size_t i, struct fault *f)
 {
 	const struct step *s = &e->steps[i];
 	struct boot *b = e->boot;
+	char said[sizeof b->note];
 	int r = check(e, i, f);
 
 	if (r < 0)
@@ -115,7 +117,9 @@ static int run(struct engine *e, size_t i, struct fault *f)
 		set(e, i, STATE_WORKING, b->why);
 	e->results[i].tries++;
 	fault_clear(f);
+	b->note[0] = 0;
 	r = s->apply(b, f);
+	memcpy(said, b->note, sizeof said); /* the check below begins anew */
 	if (r < 0) {
 		if (!f->code)
 			fault_set(f, -r, "%s", strerror(-r));
@@ -129,6 +133,8 @@ static int run(struct engine *e, size_t i, struct fault *f)
 		return ended(e, i, -EIO, f);
 	}
 	e->results[i].changes++;
+	if (*said)
+		step_note(b, "%s", said);
 	set(e, i, STATE_CHANGED, b->note);
 	return 0;
 }

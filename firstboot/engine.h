@@ -35,10 +35,11 @@ struct engine {
 };
 
 size_t engine_count(const struct step *table);
-/* 0: every step is done. -EAGAIN: one waits. Otherwise a step failed; F is that step's fault in both cases, wrapped with the
- * step's name. With boot->plan nothing is applied and the pass goes on behind a needed or failed step
- * as long as there is a seed; 1 = something would be done. */
+/* 0: every step is done. -EAGAIN: one waits. Otherwise a step failed; F is that step's fault in
+ * both cases, wrapped with the step's name. With boot->plan nothing is applied and the pass goes
+ * on behind a needed or failed step as long as there is a seed; 1 = something would be done. */
 int engine_pass(struct engine *e, struct fault *f);
-/* Runs only the step NAME (check, apply, check); -ENOENT when there is none. The steps before it must have been done. */
+/* Runs only the step NAME (check, apply, check); -ENOENT when there is none. The steps before it
+ * must have been done. */
 int engine_step(struct engine *e, const char *name, struct fault *f);
 const char *step_state_name(enum step_state s);

@@ -1,18 +1,18 @@
-/* See k3s_config.h. The timings were measured together: see docs/architecture.md, "Noticing a dead node". */
+/* See k3s_config.h. The timings were measured together: see docs/architecture.md, "Noticing a dead
+ * node". */
 #include "firstboot/k3s_config.h"
 
 #include "firstboot/paths.h"
 
-const char k3s_kubelet_text[] =
-	"# phoenix: a node that is gone is noticed after 10 s, not 40\n"
-	"apiVersion: kubelet.config.k8s.io/v1beta1\n"
-	"kind: KubeletConfiguration\n"
-	"nodeLeaseDurationSeconds: 8\n";
+const char k3s_kubelet_text[] = "# phoenix: a node that is gone is noticed after 10 s, not 40\n"
+				"apiVersion: kubelet.config.k8s.io/v1beta1\n"
+				"kind: KubeletConfiguration\n"
+				"nodeLeaseDurationSeconds: 8\n";
 
-/* The same for the three components that elect a leader in the API. Losing the Lease makes K3s exit, so the renewal's limit stays well
- * above an etcd election. */
-#define LEADER                                                                                     \
-	"leader-elect-lease-duration=8s", "leader-elect-renew-deadline=6s",                        \
+/* The same for the three components that elect a leader in the API. Losing the Lease makes K3s
+ * exit, so the renewal's limit stays well above an etcd election. */
+#define LEADER                                                              \
+	"leader-elect-lease-duration=8s", "leader-elect-renew-deadline=6s", \
 		"leader-elect-retry-period=2s"
 
 static void add_list(struct str *out, const char *key, const char *const *items)
@@ -32,8 +32,8 @@ static void add_names(const struct cluster_config *c, struct str *out)
 		str_addf(out, "- \"%s\"\n", c->vip);
 }
 
-/* metrics-server is one pod behind an aggregated API: while its node is down, discovery fails and no
- * namespace can be deleted. Nothing here asks it. */
+/* metrics-server is one pod behind an aggregated API: while its node is down, discovery fails and
+ * no namespace can be deleted. Nothing here asks it. */
 static void add_components(const struct cluster_config *c, struct str *out)
 {
 	str_add(out, "disable:\n- traefik\n- servicelb\n- metrics-server\n");

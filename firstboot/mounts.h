@@ -7,11 +7,11 @@
 #include <sys/types.h>
 
 struct mount {
-	dev_t device;	  /* major and minor of the file system */
-	char *root;	  /* which of its directories is mounted: "/" or, for a bind mount, another */
-	char *source;	  /* as given by whoever mounted it: for messages only */
+	dev_t device; /* major and minor of the file system */
+	char *root;   /* which of its directories is mounted: "/" or, for a bind mount, another */
+	char *source; /* as given by whoever mounted it: for messages only */
 	char type[32];
-	bool read_only;	  /* the mount or the whole file system */
+	bool read_only; /* the mount or the whole file system */
 };
 #define _mount_ _cleanup_(mount_free)
 

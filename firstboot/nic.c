@@ -23,7 +23,7 @@ int nic_list(const struct fs *fs, struct strv *names, struct fault *f)
 
 	if (r < 0)
 		return r;
-	strv_each(name, &all)
+	strv_each (name, &all)
 		if (is_ours_to_see(name))
 			strv_add(names, name);
 	return 0;
@@ -58,8 +58,7 @@ char *nic_by_mac(const struct fs *fs, const char *mac)
 
 	if (nic_list(fs, &names, NULL) < 0)
 		return NULL;
-	strv_each(name, &names)
-	{
+	strv_each (name, &names) {
 		_free_ char *own = nic_mac(fs, name);
 
 		if (!str_eq(own, mac) || (found && has_master(fs, name)))
@@ -78,8 +77,7 @@ char *nic_sentence(const struct fs *fs)
 
 	if (nic_list(fs, &names, NULL) < 0 || !names.n)
 		return mem_strdup("no network interface");
-	strv_each(name, &names)
-	{
+	strv_each (name, &names) {
 		_free_ char *mac = nic_mac(fs, name);
 
 		strv_addf(&shown, "%s %s", name, mac ? mac : "without MAC");

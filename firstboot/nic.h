@@ -3,7 +3,8 @@
 
 #include "lib/fs.h"
 
-/* Names of all interfaces that are a card of this machine or stand on one (not loopback, not the pods' virtual ones), sorted. -ENOENT: no /sys here. */
+/* Names of all interfaces that are a card of this machine or stand on one (not loopback, not the
+ * pods' virtual ones), sorted. -ENOENT: no /sys here. */
 int nic_list(const struct fs *fs, struct strv *names, struct fault *f);
 /* Its MAC, lower case; NULL when it has none. Caller's. */
 char *nic_mac(const struct fs *fs, const char *name);

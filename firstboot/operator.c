@@ -188,7 +188,7 @@ static int one_operand(int argc, char **argv, const char **name, const char **op
 
 int forget_run(int argc, char **argv, struct fault *f)
 {
-	const char *name = NULL, *what = NULL;
+	const char *name = NULL, *what = "";
 	_survey_ struct survey s = { 0 };
 	struct ask ask = { .word = "forget" };
 	int r = one_operand(argc, argv, &name, &what, f), node;
@@ -211,7 +211,7 @@ int forget_run(int argc, char **argv, struct fault *f)
 
 int abandon_run(int argc, char **argv, struct fault *f)
 {
-	const char *name = NULL, *id = NULL;
+	const char *name = NULL, *id = "";
 	_survey_ struct survey s = { 0 };
 	struct ask ask = { .word = "abandon" };
 	int r = one_operand(argc, argv, &name, &id, f);

@@ -119,7 +119,8 @@ static void write_status(struct progress *p, const struct engine *e)
  * container's, a full serial line) is not waited for. */
 static void to_console(const struct progress *p, const char *line)
 {
-	_fd_ int fd = p->quiet ? -1 : open("/dev/console", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	_fd_ int fd =
+		p->quiet ? -1 : open("/dev/console", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	char text[CONSOLE_WIDTH + 16];
 	int n = snprintf(text, sizeof text, "phoenix: %.*s\r\n", CONSOLE_WIDTH, line);
 

@@ -12,15 +12,17 @@
 struct agent; /* what the steps from the node exchange on share: see agent.h */
 
 struct boot {
-	struct fs fs;	     /* the machine's root, or --root R */
-	bool live;	     /* fs is the running machine: kernel and services may be asked and changed.
-			      * With --root only files are */
+	struct fs fs; /* the machine's root, or --root R */
+	/* fs is the running machine: kernel and services may be asked and changed. With --root only
+	 * files are. */
+	bool live;
 	bool plan;	     /* nothing may change */
 	struct seed *seed;   /* set by step `seed`; every later step may rely on it */
 	struct agent *agent; /* NULL with --plan and --root */
 	char why[400];	     /* a check that returns 1 says here what is missing, in words */
-	char note[400];	     /* a check that returns 0 may say here what is not as it should be although the
-			      * machine can live with it: shown as a warning, stops nothing */
+	/* What is not as it should be although the machine can live with it: shown as a warning when the
+	 * step is done, stops nothing. */
+	char note[400];
 };
 
 enum { STEP_DONE = 0, STEP_NEEDED = 1 };
@@ -28,11 +30,11 @@ enum { STEP_DONE = 0, STEP_NEEDED = 1 };
 struct step {
 	const char *name;    /* one word, for status and journal */
 	const char *summary; /* one line for --plan: what it ensures */
-	bool live_only;	     /* makes sense on the running machine only: skipped by name with --root */
+	bool live_only; /* makes sense on the running machine only: skipped by name with --root */
 	/* 0 done, 1 needed (boot->why says what), -errno could not look. Changes nothing. */
 	int (*check)(struct boot *b, struct fault *f);
-	/* Does it. 0, or -errno. -EAGAIN (of either): waiting for something outside (the fault says for
-	 * what); the engine looks again soon, without alarm. */
+	/* Does it. 0, or -errno. -EAGAIN (of either): waiting for something outside (the fault
+	 * says for what); the engine looks again soon, without alarm. */
 	int (*apply)(struct boot *b, struct fault *f);
 };
 

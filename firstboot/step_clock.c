@@ -1,7 +1,8 @@
-/* A clock that is wrong by years refuses every certificate, K3s's and ours. So first boot goes on only with a clock
- * that can be true: not before this node's certificate was made and the program was installed, not after
- * the certificate ends. Exactness is another matter: without a time server in reach the boot goes on at once and says so; waiting for
- * one would keep a cluster in a closed network from ever forming. */
+/* A clock that is wrong by years refuses every certificate, K3s's and ours. So first boot goes on
+ * only with a clock that can be true: not before this node's certificate was made and the program
+ * was installed, not after the certificate ends. Exactness is another matter: without a time
+ * server in reach the boot goes on at once and says so; waiting for one would keep a cluster in a
+ * closed network from ever forming. */
 #include "firstboot/steps.h"
 #include "lib/crypto.h"
 #include "lib/proc.h"
@@ -95,7 +96,8 @@ int step_clock_apply(struct boot *b, struct fault *f)
 	if (r != 0)
 		return r < 0 ? r : 0;
 	return fault_set(f, EAGAIN, "%s; %s%s", why,
-			 boot_config(b)->ntp.n ? "waiting for a time server: " :
-						 "the description names no network.ntp: set the clock by hand",
+			 boot_config(b)->ntp.n
+				 ? "waiting for a time server: "
+				 : "the description names no network.ntp: set the clock by hand",
 			 servers);
 }

@@ -4,6 +4,7 @@
 #include "firstboot/cluster.h"
 #include "firstboot/k3s.h"
 #include "firstboot/paths.h"
+#include "firstboot/plan.h"
 #include "firstboot/steps.h"
 #include "lib/crypto.h"
 #include "lib/log.h"
@@ -16,7 +17,8 @@
 int step_exchange_check(struct boot *b, struct fault *f)
 {
 	(void)f;
-	return b->agent ? STEP_DONE : step_needed(b, "answers the other nodes on port %d", EXCHANGE_PORT);
+	return b->agent ? STEP_DONE :
+			  plan_ask_daemon(b, "exchange", "the other nodes are not answered yet");
 }
 
 int step_exchange_apply(struct boot *b, struct fault *f)
@@ -33,7 +35,7 @@ int step_cluster_check(struct boot *b, struct fault *f)
 
 	(void)f;
 	if (!a)
-		return step_needed(b, "asks the other nodes whether to form, join or go on");
+		return plan_ask_daemon(b, "cluster", "asks the other nodes whether to form, join or go on");
 	if (!k3s_is_running() || a->rec.recovering)
 		return step_needed(b, "K3s does not run");
 	agent_look(a, &round);

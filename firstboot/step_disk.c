@@ -1,7 +1,8 @@
-/* The data partition: found by its label or by the description, formatted when it carries nothing at all,
- * marked as ours, mounted where K3s writes. Everything that decides whether this node is blank, a member or somebody else's is
- * on it; so what is not understood is refused, never formatted over. `wipe: true` in the seed is the operator's word to do it, once for each
- * seed: it is recorded on the new file system and on the system disk. */
+/* The data partition: found by its label or by the description, formatted when it carries nothing
+ * at all, marked as ours, mounted where K3s writes. Everything that decides whether this node is
+ * blank, a member or somebody else's is on it; so what is not understood is refused, never
+ * formatted over. `wipe: true` in the seed is the operator's word to do it, once for each seed: it
+ * is recorded on the new file system and on the system disk. */
 #include "firstboot/data_disk.h"
 #include "firstboot/data_mount.h"
 #include "firstboot/paths.h"
@@ -12,7 +13,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#define LOOK RUN_DIR "/data"		      /* where a file system is read before it is trusted */
+#define LOOK RUN_DIR "/data"	   /* where a file system is read before it is trusted */
 #define WIPED PHOENIX_DIR "/wiped" /* the seed whose wipe was carried out from this root */
 #define MKFS_LIMIT (20 * 60 * 1000)
 
@@ -32,10 +33,11 @@ static bool wipe_pending(const struct boot *b, const struct data_record *rec)
 
 static int refuse(const struct data_disk *d, struct fault *f)
 {
-	return fault_set(f, EEXIST,
-			 "%s carries %s: nothing is formatted over it. If it may go: wipefs -a %s, or "
-			 "wipe: true in the seed",
-			 d->device, d->what, d->device);
+	return fault_set(
+		f, EEXIST,
+		"%s carries %s: nothing is formatted over it. If it may go: wipefs -a %s, or "
+		"wipe: true in the seed",
+		d->device, d->what, d->device);
 }
 
 /* Nothing is mounted yet: what would be done? */
@@ -70,23 +72,30 @@ int step_disk_check(struct boot *b, struct fault *f)
 	if (r == 0)
 		return step_needed(b, "%s is to be marked as ours", m.source);
 	if (wipe_pending(b, &rec))
-		return fault_set(f, EBUSY, "the seed says wipe: true, but %s is mounted already: "
-				 "restart the machine", m.source);
+		return fault_set(f, EBUSY,
+				 "the seed says wipe: true, but %s is mounted already: "
+				 "restart the machine",
+				 m.source);
 	r = data_record_is_ours(b, &rec, m.source, f);
 	for (size_t i = 0; r >= 0 && i < ARRAY_LEN(data_binds); i++) {
 		r = data_bind_look(&m, i, f);
 		if (r == 0)
-			return step_needed(b, "%s is not on the data partition", data_binds[i].point);
+			return step_needed(b, "%s is not on the data partition",
+					   data_binds[i].point);
 	}
 	return r < 0 ? r : STEP_DONE;
 }
 
-/* Signatures go first and together, so that a crash in the middle leaves a blank disk, which the next boot formats: never
- * half of an old one. mkfs writes the superblock last. */
+/* Signatures go first and together, so that a crash in the middle leaves a blank disk, which the
+ * next boot formats: never half of an old one. mkfs writes the superblock last. */
 static int format(const struct data_disk *d, struct fault *f)
 {
-	const char *const argv[] = { "mkfs.ext4", "-q", "-F", "-L", DATA_LABEL, "-m", "0", "-E",
-				     "lazy_itable_init=1,lazy_journal_init=1", d->device, NULL };
+	const char *const argv[] = {
+		"mkfs.ext4", "-q",	 "-F",
+		"-L",	     DATA_LABEL, "-m",
+		"0",	     "-E",	 "lazy_itable_init=1,lazy_journal_init=1",
+		d->device,   NULL
+	};
 	_free_ char *used = mount_of(d->number);
 	int r;
 
@@ -98,15 +107,19 @@ static int format(const struct data_disk *d, struct fault *f)
 	return proc_ok(&(struct proc){ .argv = argv, .timeout_ms = MKFS_LIMIT }, NULL, f);
 }
 
-/* Reads the record with the file system mounted apart and read-only. As data_record_read. */
-static int peek(struct boot *b, const struct data_disk *d, struct data_record *rec, struct fault *f)
+/* Reads the record with the file system mounted apart and read-only. As data_record_read. OPTIONS
+ * "noload" leaves even the journal alone. */
+static int peek(struct boot *b, const struct data_disk *d, const char *options,
+		struct data_record *rec, struct fault *f)
 {
 	int r = fs_mkdirs(&b->fs, LOOK, 0700, f);
 
 	if (r < 0)
 		return r;
-	umount2(LOOK, MNT_DETACH); /* left by a run that was killed: it would keep the disk read-only */
-	if (mount(d->device, LOOK, "ext4", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+	umount2(LOOK,
+		MNT_DETACH); /* left by a run that was killed: it would keep the disk read-only */
+	if (mount(d->device, LOOK, "ext4", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, options) <
+	    0)
 		return fault_errno(f, "mount %s", d->device);
 	r = data_record_read(&b->fs, LOOK, rec, f);
 	if (umount2(LOOK, 0) < 0 && r >= 0)
@@ -114,8 +127,8 @@ static int peek(struct boot *b, const struct data_disk *d, struct data_record *r
 	return r < 0 ? fault_wrap(f, "%s", d->device) : r;
 }
 
-/* e2fsck mends what can be mended without a question: a journal, counts. 0 and 1 are its good ends; without the program the mount itself
- * judges. */
+/* e2fsck mends what can be mended without a question: a journal, counts. 0 and 1 are its good
+ * ends; without the program the mount itself judges. */
 static int mend(const struct data_disk *d, struct fault *f)
 {
 	const char *const argv[] = { "e2fsck", "-p", d->device, NULL };
@@ -127,10 +140,21 @@ static int mend(const struct data_disk *d, struct fault *f)
 	if (r < 0)
 		return r;
 	if (res.status > 1)
-		return fault_set(f, EUCLEAN, "the file system of %s is damaged: e2fsck %s by hand, or "
-				 "another disk (e2fsck -p ended with %d)", d->device, d->device,
-				 res.status);
+		return fault_set(f, EUCLEAN,
+				 "the file system of %s is damaged: e2fsck %s by hand, or "
+				 "another disk (e2fsck -p ended with %d)",
+				 d->device, d->device, res.status);
 	return 0;
+}
+
+/* Somebody else's disk is recognised before anything is written to it, be it only by mending. */
+static int is_foreign(struct boot *b, const struct data_disk *d, struct fault *f)
+{
+	_record_ struct data_record rec = { 0 };
+
+	if (peek(b, d, "noload", &rec, NULL) != 1 || wipe_pending(b, &rec))
+		return 0;
+	return data_record_is_ours(b, &rec, d->device, f);
 }
 
 /* 1: to be formatted, by evidence or by word. 0: to be mounted as it is. */
@@ -143,9 +167,12 @@ static int judge(struct boot *b, const struct data_disk *d, struct fault *f)
 		return 1;
 	if (d->foreign)
 		return b->seed->wipe && !wiped_from_here(b) ? 1 : refuse(d, f);
+	r = is_foreign(b, d, f);
+	if (r < 0)
+		return r;
 	r = mend(d, f);
 	if (r >= 0)
-		r = peek(b, d, &rec, f);
+		r = peek(b, d, NULL, &rec, f);
 	if (wipe_pending(b, &rec))
 		return 1;
 	if (r <= 0)

@@ -1,6 +1,7 @@
-/* Loads the rules and notices when they are no longer what was loaded: flushed, deleted or edited by hand.
- * The kernel gives rules back in words of its own, so the table cannot be compared with the file. It is compared with what the kernel said
- * right after loading: that listing's digest is kept below /run, beside the mark in the table's comment that names the text it was loaded from.
+/* Loads the rules and notices when they are no longer what was loaded: flushed, deleted or edited
+ * by hand. The kernel gives rules back in words of its own, so the table cannot be compared with
+ * the file. It is compared with what the kernel said right after loading: that listing's digest is
+ * kept below /run, beside the mark in the table's comment that names the text it was loaded from.
  * Losing that note only means loading once more, which cuts no connection. */
 #include "firstboot/firewall.h"
 #include "firstboot/paths.h"

@@ -1,6 +1,6 @@
-/* This machine is the node that the seed is for: a seed medium in the wrong machine would make a second phoenix-a beside
- * the first, with its keys. The MAC address decides, because it is the only thing
- * that a blank machine has of its own; the host's name is then made to follow. */
+/* This machine is the node that the seed is for: a seed medium in the wrong machine would make a
+ * second phoenix-a beside the first, with its keys. The MAC address decides, because it is the
+ * only thing that a blank machine has of its own; the host's name is then made to follow. */
 #include "firstboot/nic.h"
 #include "firstboot/steps.h"
 #include "lib/proc.h"
@@ -20,11 +20,11 @@ static int another_node(struct boot *b, struct fault *f)
 		_free_ char *name = i == b->seed->self ? NULL : nic_by_mac(&b->fs, c->nodes[i].mac);
 
 		if (name)
-			return fault_set(f, EPERM,
-					 "this machine has %s's MAC %s (interface %s) but the seed of "
-					 "%s: is the seed medium in the wrong machine?",
-					 c->nodes[i].name, c->nodes[i].mac, name,
-					 boot_node(b)->name);
+			return fault_set(
+				f, EPERM,
+				"this machine has %s's MAC %s (interface %s) but the seed of "
+				"%s: is the seed medium in the wrong machine?",
+				c->nodes[i].name, c->nodes[i].mac, name, boot_node(b)->name);
 	}
 	return 0;
 }
@@ -45,8 +45,8 @@ static int check_mac(struct boot *b, struct fault *f)
 	if (own)
 		return 0;
 	all = nic_sentence(&b->fs);
-	return fault_set(f, EAGAIN, "no interface has the MAC %s of %s; this machine has %s", n->mac,
-			 n->name, all);
+	return fault_set(f, EAGAIN, "no interface has the MAC %s of %s; this machine has %s",
+			 n->mac, n->name, all);
 }
 
 static bool has_machine_id(const struct boot *b)

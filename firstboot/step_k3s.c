@@ -3,6 +3,7 @@
 #include "firstboot/cluster.h"
 #include "firstboot/k3s.h"
 #include "firstboot/paths.h"
+#include "firstboot/plan.h"
 #include "firstboot/steps.h"
 #include "lib/log.h"
 #include "lib/timer.h"
@@ -34,7 +35,7 @@ int step_k3s_check(struct boot *b, struct fault *f)
 
 	(void)f;
 	if (!a)
-		return step_needed(b, "K3s is started by the decision before");
+		return plan_ask_daemon(b, "k3s", "K3s is started by the decision before");
 	if (!k3s_is_running())
 		return step_needed(b, "K3s does not run");
 	if (k3s_ready(boot_node(b)->address, b->seed->secrets, &why) < 0)

@@ -1,6 +1,8 @@
-/* K3s fixes much at its first start, so all of it is in place before: settings, the token and, while this node is blank, the
- * CAs. A full token without the CAs it names is accepted by K3s, which then makes CAs of its own; and a service.key in PKCS#8 kills every
- * API server of the cluster, the other nodes' as well. The CA files of a node that has etcd data belong to K3s and are never touched. */
+/* K3s fixes much at its first start, so all of it is in place before: settings, the token and,
+ * while this node is blank, the CAs. A full token without the CAs it names is accepted by K3s,
+ * which then makes CAs of its own; and a service.key in PKCS#8 kills every API server of the
+ * cluster, the other nodes' as well. The CA files of a node that has etcd data belong to K3s and
+ * are never touched. */
 #include "firstboot/k3s_config.h"
 #include "firstboot/paths.h"
 #include "firstboot/steps.h"
@@ -16,9 +18,11 @@ static const struct ca_file {
 	mode_t mode;
 	size_t offset; /* in struct secrets */
 } ca_files[] = {
-#define PAIR(name, field)                                                                          \
-	{ K3S_TLS "/" name ".crt", 0644, offsetof(struct secrets, field) },                        \
-		{ K3S_TLS "/" name ".key", 0600, offsetof(struct secrets, field##_key) }
+#define PAIR(name, field)                                                            \
+	{ K3S_TLS "/" name ".crt", 0644, offsetof(struct secrets, field) },          \
+	{                                                                            \
+		K3S_TLS "/" name ".key", 0600, offsetof(struct secrets, field##_key) \
+	}
 	PAIR("server-ca", server_ca),
 	PAIR("client-ca", client_ca),
 	PAIR("request-header-ca", request_header_ca),
@@ -32,13 +36,14 @@ static const char *ca_text(const struct boot *b, const struct ca_file *file)
 	return *(char *const *)((const char *)b->seed->secrets + file->offset);
 }
 
-/* Any write-ahead log, or a folder that cannot be looked into, counts as data: then the CAs stay. */
+/* Any write-ahead log, or a folder that cannot be looked into, counts as data: then the CAs stay.
+ * */
 static bool has_etcd_data(const struct boot *b)
 {
 	_strv_ struct strv names = { 0 };
 	int r = fs_list(&b->fs, K3S_ETCD "/member/wal", &names, NULL);
 
-	strv_each(name, &names)
+	strv_each (name, &names)
 		if (str_ends(name, ".wal"))
 			return true;
 	return r < 0 && r != -ENOENT;
@@ -48,7 +53,8 @@ static int check_service_key(const struct boot *b, struct fault *f)
 {
 	if (crypto_key_is_sec1(b->seed->secrets->service_key))
 		return 0;
-	return fault_set(f, EINVAL, "the seed's service_key is not in SEC1 form ('BEGIN EC PRIVATE KEY'): "
+	return fault_set(f, EINVAL,
+			 "the seed's service_key is not in SEC1 form ('BEGIN EC PRIVATE KEY'): "
 			 "K3s would start with it and no API server would ever run");
 }
 

@@ -1,6 +1,7 @@
-/* Kernel modules and settings. A module counts as there when its effect is there: it may be built in, or the host of a container
- * may have loaded it, and /lib/modules may be missing. What cannot be set (a container's read-only /proc/sys) and what only one
- * component misses is told by name; only what K3s cannot live without stops the boot. */
+/* Kernel modules and settings. A module counts as there when its effect is there: it may be built
+ * in, or the host of a container may have loaded it, and /lib/modules may be missing. What cannot
+ * be set (a container's read-only /proc/sys) and what only one component misses is told by name;
+ * only what K3s cannot live without stops the boot. */
 #include "firstboot/steps.h"
 #include "lib/proc.h"
 
@@ -13,9 +14,9 @@
 
 static const struct module {
 	const char *name;
-	const char *effect;	   /* exists when the kernel has it */
-	const char *filesystem;	   /* or: this line is in /proc/filesystems */
-	const char *wanted_by;	   /* NULL: K3s, needed */
+	const char *effect;	/* exists when the kernel has it */
+	const char *filesystem; /* or: this line is in /proc/filesystems */
+	const char *wanted_by;	/* NULL: K3s, needed */
 } modules[] = {
 	{ "br_netfilter", "/proc/sys/net/bridge/bridge-nf-call-iptables" },
 	{ "overlay", NULL, "overlay" },
@@ -109,10 +110,13 @@ static int check_modules(struct boot *b, struct fault *f)
 
 		if (module_works(b, m))
 			continue;
-		if (!module_refused[i])
+		/* only the daemon has tried: --plan asks whether it could have worked */
+		if (!module_refused[i] &&
+		    (!b->plan || proc_do(NULL, "modprobe", "-nq", m->name, NULL) == 0))
 			return step_needed(b, "kernel module %s is not loaded", m->name);
 		if (!m->wanted_by)
-			return fault_set(f, ENOSYS, "this kernel has no %s, which K3s needs", m->name);
+			return fault_set(f, ENOSYS, "this kernel has no %s, which K3s needs",
+					 m->name);
 		step_note(b, "this kernel has no %s: %s will not work", m->name, m->wanted_by);
 	}
 	return STEP_DONE;
@@ -130,10 +134,11 @@ static int check_settings(struct boot *b, struct fault *f)
 		if (!setting_refused[i] && r == 0)
 			return step_needed(b, "%s is %ld, wanted %ld", s->name, now, s->value);
 		if (s->needed)
-			return fault_set(f, EPERM, "%s cannot be set to %ld, which K3s needs", s->name,
-					 s->value);
+			return fault_set(f, EPERM, "%s cannot be set to %ld, which K3s needs",
+					 s->name, s->value);
 		if (r == 0)
-			step_note(b, "%s is %ld and cannot be set to %ld here", s->name, now, s->value);
+			step_note(b, "%s is %ld and cannot be set to %ld here", s->name, now,
+				  s->value);
 	}
 	return STEP_DONE;
 }

@@ -1,6 +1,6 @@
-/* The address that the other nodes know us by is really here, nobody else has it, there is a way out (K3s wants a
- * default route), and the nodes find each other by name without DNS. Configuring the interface is cloud-init's work: this step waits for it and tells what is
- * missing. */
+/* The address that the other nodes know us by is really here, nobody else has it, there is a way
+ * out (K3s wants a default route), and the nodes find each other by name without DNS. Configuring
+ * the interface is cloud-init's work: this step waits for it and tells what is missing. */
 #include "firstboot/arp.h"
 #include "firstboot/hosts.h"
 #include "firstboot/nic.h"
@@ -71,8 +71,9 @@ static int check_address(struct boot *b, const char *interface, struct fault *f)
 			      "%s is on %s, but the interface with the MAC %s is %s", n->address,
 			      found.where, n->mac, interface);
 	else if (r >= 0 && found.prefix != n->prefix)
-		r = fault_set(f, EADDRNOTAVAIL, "%s on %s has the prefix /%d, the description says /%d",
-			      n->address, interface, found.prefix, n->prefix);
+		r = fault_set(f, EADDRNOTAVAIL,
+			      "%s on %s has the prefix /%d, the description says /%d", n->address,
+			      interface, found.prefix, n->prefix);
 	strv_free(&found.others);
 	return r;
 }
@@ -89,17 +90,20 @@ static int check_route(struct boot *b, struct fault *f)
 	for (line = strtok_r(text.p, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		unsigned long destination, mask, flags;
 
-		if (sscanf(line, "%*s %lx %*x %lx %*d %*d %*d %lx", &destination, &flags, &mask) == 3 &&
+		if (sscanf(line, "%*s %lx %*x %lx %*d %*d %*d %lx", &destination, &flags, &mask) ==
+			    3 &&
 		    destination == 0 && mask == 0 && (flags & 1))
 			return 0;
 	}
-	return fault_set(f, EAGAIN, "waiting for a default route by %s (cloud-init sets it): K3s does "
-			 "not start without", boot_config(b)->gateway ? boot_config(b)->gateway : "any gateway");
+	return fault_set(f, EAGAIN,
+			 "waiting for a default route by %s (cloud-init sets it): K3s does "
+			 "not start without",
+			 boot_config(b)->gateway ? boot_config(b)->gateway : "any gateway");
 }
 
-/* Once in a process's life: an address that was ours alone and then is not shows in other ways, and
- * a question at each look would cost each look a quarter of a second. A router that answers for everybody
- * (proxy ARP) is no second owner. */
+/* Once in a process's life: an address that was ours alone and then is not shows in other ways,
+ * and a question at each look would cost each look a quarter of a second. A router that answers
+ * for everybody (proxy ARP) is no second owner. */
 static int check_duplicate(struct boot *b, const char *interface, struct fault *f)
 {
 	static bool alone;
@@ -114,8 +118,9 @@ static int check_duplicate(struct boot *b, const char *interface, struct fault *
 	    str_eq(mac, router))
 		r = 0;
 	if (r > 0)
-		return fault_set(f, EADDRINUSE, "%s is also the address of the machine with the MAC %s",
-				 address, mac);
+		return fault_set(f, EADDRINUSE,
+				 "%s is also the address of the machine with the MAC %s", address,
+				 mac);
 	if (r < 0)
 		step_note(b, "not known whether another machine has %s", address);
 	alone = true;
@@ -133,8 +138,8 @@ static int merged_hosts(struct boot *b, struct str *out, struct fault *f)
 		return fault_set(f, local.code, "%s", local.text);
 	for (int i = 0; i < NODE_COUNT; i++)
 		str_addf(&block, "%s %s\n", c->nodes[i].address, c->nodes[i].name);
-	hosts_merge(r < 0 ? "127.0.0.1 localhost\n::1 localhost\n" : str_text(&now), str_text(&block),
-		    out);
+	hosts_merge(r < 0 ? "127.0.0.1 localhost\n::1 localhost\n" : str_text(&now),
+		    str_text(&block), out);
 	return 0;
 }
 
@@ -144,7 +149,8 @@ static int check_live(struct boot *b, struct fault *f)
 	int r;
 
 	if (!interface)
-		return fault_set(f, EAGAIN, "the interface with the MAC %s is gone", boot_node(b)->mac);
+		return fault_set(f, EAGAIN, "the interface with the MAC %s is gone",
+				 boot_node(b)->mac);
 	r = check_address(b, interface, f);
 	if (r >= 0)
 		r = check_route(b, f);

@@ -1,5 +1,5 @@
-/* Takes the secrets away from where the seed came from, once they are imported: whoever pulls the stick out later, or reads
- * cloud-init's folder, finds none. What cannot be cleaned is told. */
+/* Takes the secrets away from where the seed came from, once they are imported: whoever pulls the
+ * stick out later, or reads cloud-init's folder, finds none. What cannot be cleaned is told. */
 #include "firstboot/steps.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@ static int scrub(struct boot *b, bool dry, struct fault *f)
 	if (!seed_is_imported(&b->fs, b->seed))
 		return fault_set(f, ENOENT, "the seed is not imported: its medium is left alone");
 	n = seed_scrub(&b->fs, dry, &left, f);
-	strv_each(line, &left.lines)
+	strv_each (line, &left.lines)
 		if (n >= 0 && dry)
 			step_note(b, "%s", line);
 	return n;

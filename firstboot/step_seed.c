@@ -4,19 +4,20 @@
 
 #include <errno.h>
 
-/* What was wrong with the places that were not taken. Said once for each list: the step is looked at again and again while there is no seed. */
+/* What was wrong with the places that were not taken. Said once for each list: the step is looked
+ * at again and again while there is no seed. */
 static void tell(const struct diags *d)
 {
 	static char *told;
 	_str_ struct str all = { 0 };
 
-	strv_each(line, &d->lines)
+	strv_each (line, &d->lines)
 		str_addf(&all, "%s\n", line);
 	if (str_eq(told, str_text(&all)))
 		return;
 	free(told);
 	told = mem_strdup(str_text(&all));
-	strv_each(line, &d->lines)
+	strv_each (line, &d->lines)
 		log_warn("seed: %s", line);
 }
 

@@ -1,6 +1,7 @@
-/* What Longhorn asks of a node: an iSCSI daemon that runs, and a multipath daemon that leaves its disks alone (it would
- * take them as paths and make every volume busy). A node without works as a member of the cluster all the same, so a daemon that does not start is told and
- * stops nothing. */
+/* What Longhorn asks of a node: an iSCSI daemon that runs, and a multipath daemon that leaves its
+ * disks alone (it would take them as paths and make every volume busy). A node without works as a
+ * member of the cluster all the same, so a daemon that does not start is told and stops nothing.
+ * */
 #include "firstboot/service.h"
 #include "firstboot/steps.h"
 #include "lib/crypto.h"
@@ -17,8 +18,8 @@ static const char multipath_text[] = "# phoenix: Longhorn's volumes are single-p
 				     "\tdevnode \"^sd[a-z0-9]+\"\n"
 				     "}\n";
 
-/* It was told to start, in this process's life. Its start waits for half the boot's units, so it is not waited for: only volumes need it, and those come after
- * K3s. */
+/* It was told to start, in this process's life. Its start waits for half the boot's units, so it
+ * is not waited for: only volumes need it, and those come after K3s. */
 static bool iscsid_asked;
 
 static bool wanted(const struct boot *b)
@@ -26,7 +27,8 @@ static bool wanted(const struct boot *b)
 	return str_eq(boot_config(b)->storage_provider, "longhorn");
 }
 
-/* The distribution's package makes one when it is installed, so all machines of one image would share it. An operator's own name stays. */
+/* The distribution's package makes one when it is installed, so all machines of one image would
+ * share it. An operator's own name stays. */
 static bool needs_initiator(const struct boot *b)
 {
 	_str_ struct str text = { 0 };
@@ -42,7 +44,8 @@ static char *initiator(const struct boot *b)
 
 	crypto_sha256_hex(who, strlen(who), digest);
 	return mem_printf("# phoenix: this node's name among iSCSI initiators\n"
-			  "InitiatorName=iqn.1993-08.org.debian:01:%.12s\n", digest);
+			  "InitiatorName=iqn.1993-08.org.debian:01:%.12s\n",
+			  digest);
 }
 
 int step_storage_check(struct boot *b, struct fault *f)
@@ -57,11 +60,13 @@ int step_storage_check(struct boot *b, struct fault *f)
 	if (!b->live)
 		return STEP_DONE;
 	if (!service_exists(&b->fs, ISCSID))
-		step_note(b, "no " ISCSID " (package open-iscsi): Longhorn's volumes will not work");
+		step_note(b,
+			  "no " ISCSID " (package open-iscsi): Longhorn's volumes will not work");
+	else if (service_failed(ISCSID))
+		step_note(b, ISCSID " does not start: Longhorn's volumes will not work; see "
+				    "journalctl -u " ISCSID);
 	else if (!iscsid_asked && !service_active(ISCSID))
 		return step_needed(b, ISCSID " does not run");
-	else if (iscsid_asked && service_failed(ISCSID))
-		step_note(b, ISCSID " does not start: Longhorn's volumes will not work; see journalctl -u " ISCSID);
 	return STEP_DONE;
 }
 

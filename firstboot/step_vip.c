@@ -1,4 +1,5 @@
-/* The floating address, by keepalived. Without `vip` in the description its configuration is absent and it does not run. */
+/* The floating address, by keepalived. Without `vip` in the description its configuration is
+ * absent and it does not run. */
 #include "firstboot/nic.h"
 #include "firstboot/paths.h"
 #include "firstboot/service.h"
@@ -24,7 +25,8 @@ static int render(struct boot *b, struct str *config, struct str *script, struct
 	_free_ char *interface = nic_by_mac(&b->fs, boot_node(b)->mac);
 
 	if (!interface)
-		return fault_set(f, EAGAIN, "the interface with the MAC %s is gone", boot_node(b)->mac);
+		return fault_set(f, EAGAIN, "the interface with the MAC %s is gone",
+				 boot_node(b)->mac);
 	vip_render(boot_config(b), b->seed->self, interface, config);
 	vip_render_check(boot_config(b), b->seed->self, script);
 	return 0;
@@ -38,7 +40,8 @@ int step_vip_check(struct boot *b, struct fault *f)
 	if (!boot_config(b)->vip)
 		return check_none(b);
 	if (!service_exists(&b->fs, SERVICE))
-		return fault_set(f, ENOENT, "the description has a vip, but there is no " SERVICE
+		return fault_set(f, ENOENT,
+				 "the description has a vip, but there is no " SERVICE
 				 " (package keepalived)");
 	r = render(b, &config, &script, f);
 	if (r < 0)

@@ -1,12 +1,11 @@
 /* The table of first boot, in order: each row may rely on those above it. */
 #include "firstboot/steps.h"
 
-#define STEP(id, title, text, only_live)                                                           \
-	{ .name = (title),                                                                         \
-	  .summary = (text),                                                                       \
-	  .live_only = (only_live),                                                                \
-	  .check = step_##id##_check,                                                              \
-	  .apply = step_##id##_apply }
+#define STEP(id, title, text, only_live)                                      \
+	{                                                                     \
+		.name = (title), .summary = (text), .live_only = (only_live), \
+		.check = step_##id##_check, .apply = step_##id##_apply        \
+	}
 
 const struct step steps[] = {
 	STEP(seed, "seed", "the seed is found, checked and imported", false),
@@ -15,7 +14,8 @@ const struct step steps[] = {
 	STEP(kernel, "kernel", "kernel modules and settings that K3s and Longhorn need", false),
 	STEP(disk, "disk", "the data partition is ours and mounted where K3s writes", true),
 	STEP(network, "network", "address, default route, the other nodes' names", false),
-	STEP(firewall, "firewall", "only 80 and 443 are open, the rest only among the nodes", false),
+	STEP(firewall, "firewall", "only 80 and 443 are open, the rest only among the nodes",
+	     false),
 	STEP(storage, "storage", "iSCSI runs and multipath leaves Longhorn's disks alone", false),
 	STEP(k3s_config, "k3s-config", "K3s's settings, token and CAs are in place", false),
 	STEP(exchange, "exchange", "the other nodes are answered", true),

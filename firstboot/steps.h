@@ -3,8 +3,8 @@
 
 #include "firstboot/step.h"
 
-#define STEP_DECLARE(name)                                                                         \
-	int step_##name##_check(struct boot *b, struct fault *f);                                  \
+#define STEP_DECLARE(name)                                        \
+	int step_##name##_check(struct boot *b, struct fault *f); \
 	int step_##name##_apply(struct boot *b, struct fault *f)
 
 STEP_DECLARE(seed);

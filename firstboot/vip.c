@@ -1,7 +1,9 @@
-/* See vip.h. The address belongs on a node whose edge takes connections, so that is what is asked: not K3s, which may restart under
- * a working edge. A node that fails the question gives the address up at once (no weight: FAULT); a node that comes back does not take it
- * back (nopreempt), since every move breaks connections. Announcements go to the two other addresses only and are protected by the
- * firewall; half a second apart, so that a dead node's address moves within two. */
+/* See vip.h. The address belongs on a node whose edge takes connections, so that is what is asked:
+ * not K3s, which may restart under a working edge. A node that fails the question gives the
+ * address up at once (no weight: FAULT); a node that comes back does not take it back (nopreempt),
+ * since every move breaks connections. Announcements go to the two other addresses only and are
+ * protected by the firewall; half a second apart, so that a dead node's address moves within two.
+ * */
 #include "firstboot/vip.h"
 
 #include "firstboot/paths.h"

@@ -102,9 +102,9 @@ int blkid_probe_device(const char *device, struct blkid_found *ret, struct fault
 	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
 		return fault_set(f, ENOTBLK, "%s: neither a block device nor a file", device);
 	r = open_probe(device, fd, &probe, f);
-	if (r >= 0)
+	if (r >= 0 && probe)
 		r = probe_any(probe, device, &found, f);
-	if (r < 0)
+	if (r < 0 || !probe)
 		return r;
 	r = blkid_do_safeprobe(probe);
 	if (r == -1)
@@ -127,7 +127,7 @@ int blkid_probe_device(const char *device, struct blkid_found *ret, struct fault
 static int add_if_labelled(const char *device, const char *label, struct strv *devices,
 			   struct fault *f)
 {
-	struct blkid_found found;
+	struct blkid_found found = { 0 };
 	struct fault why = { 0 };
 	int r = blkid_probe_device(device, &found, &why);
 

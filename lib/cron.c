@@ -12,7 +12,9 @@
 
 static const char *const month_names[] = { "jan", "feb", "mar", "apr", "may", "jun", "jul",
 					   "aug", "sep", "oct", "nov", "dec", NULL };
-static const char *const weekday_names[] = { "sun", "mon", "tue", "wed", "thu", "fri", "sat", NULL };
+static const char *const weekday_names[] = {
+	"sun", "mon", "tue", "wed", "thu", "fri", "sat", NULL
+};
 
 struct field {
 	const char *name;
@@ -20,8 +22,10 @@ struct field {
 	const char *const *names; /* the first stands for MIN */
 };
 static const struct field fields[] = {
-	{ "minute", 0, 59, NULL },	     { "hour", 0, 23, NULL },
-	{ "day of month", 1, 31, NULL },     { "month", 1, 12, month_names },
+	{ "minute", 0, 59, NULL },
+	{ "hour", 0, 23, NULL },
+	{ "day of month", 1, 31, NULL },
+	{ "month", 1, 12, month_names },
 	{ "day of week", 0, 6, weekday_names },
 };
 
@@ -81,8 +85,10 @@ static int read_field(const struct field *fd, const char *text, uint64_t *bits, 
 
 	for (;;) {
 		if (!piece(fd, &p, bits) || (*p && *p != ','))
-			return fault_set(f, EINVAL, "'%s' is no %s: %d to %d, as *, N, N-M, */N or a list of these",
-					 text, fd->name, fd->min, fd->max);
+			return fault_set(
+				f, EINVAL,
+				"'%s' is no %s: %d to %d, as *, N, N-M, */N or a list of these",
+				text, fd->name, fd->min, fd->max);
 		if (!*p)
 			return 0;
 		p++;
@@ -142,7 +148,8 @@ bool cron_on_day(const struct cron *c, int64_t day)
 	return c->any_day || c->any_weekday ? by_date && by_weekday : by_date || by_weekday;
 }
 
-/* Weekdays and leap years repeat together after 28 years; twice that also shows the gap across the seam. */
+/* Weekdays and leap years repeat together after 28 years; twice that also shows the gap across the
+ * seam. */
 int cron_longest_gap(const struct cron *c)
 {
 	int64_t last = -1;

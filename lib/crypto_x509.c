@@ -374,7 +374,7 @@ static int bundle_sha256(const char *pem, STACK_OF(X509) * certs, char out[65], 
 	_cert_ X509 *anchor = NULL;
 	struct fault why = { 0 };
 
-	if (sk_X509_num(certs) == 1) {
+	if (pem && sk_X509_num(certs) == 1) {
 		crypto_sha256_hex(pem, strlen(pem), out);
 		return 0;
 	}

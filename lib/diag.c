@@ -1,5 +1,5 @@
-/* Collected mistakes. A person corrects a file once when all its mistakes are shown at once; a hostile file
- * must not make that list endless. See diag.h. */
+/* Collected mistakes. A person corrects a file once when all its mistakes are shown at once; a
+ * hostile file must not make that list endless. See diag.h. */
 #include "lib/diag.h"
 
 #include <stdint.h>
@@ -16,8 +16,8 @@ static void flatten(char *s)
 			*s = '?';
 }
 
-void diag_add(struct diags *d, const char *file, int line, int column, const char *key, const char *fmt,
-	      ...)
+void diag_add(struct diags *d, const char *file, int line, int column, const char *key,
+	      const char *fmt, ...)
 {
 	_str_ struct str s = { 0 };
 	va_list ap;
@@ -44,7 +44,7 @@ void diag_add(struct diags *d, const char *file, int line, int column, const cha
 
 void diags_print(const struct diags *d)
 {
-	strv_each(line, &d->lines)
+	strv_each (line, &d->lines)
 		fprintf(stderr, "%s\n", line);
 }
 
@@ -58,7 +58,8 @@ static size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* Edit distance in which two neighbours exchanged count as one mistake: that is how people mistype. */
+/* Edit distance in which two neighbours exchanged count as one mistake: that is how people mistype.
+ */
 static size_t distance(const char *a, const char *b)
 {
 	size_t n = strlen(a), m = strlen(b);
@@ -73,7 +74,8 @@ static size_t distance(const char *a, const char *b)
 
 		now[0] = i;
 		for (size_t j = 1; j <= m; j++) {
-			now[j] = least(least(last[j], now[j - 1]) + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
+			now[j] = least(least(last[j], now[j - 1]) + 1,
+				       last[j - 1] + (a[i - 1] != b[j - 1]));
 			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
 				now[j] = least(now[j], before[j - 2] + 1);
 		}

@@ -23,7 +23,8 @@ static json_t *new_string(const char *text)
 
 #define MAX_LEVELS 64
 
-/* jansson parses by recursion and knows no limit of our choice: count the levels before it starts. */
+/* jansson parses by recursion and knows no limit of our choice: count the levels before it starts.
+ */
 static bool too_deep(const char *text, size_t len, int *line, int *column)
 {
 	bool quoted = false;
@@ -63,8 +64,8 @@ int json_parse(const char *text, size_t len, struct json **ret, struct fault *f)
 		return fault_set(f, EINVAL, "%d:%d: more than %d levels", line, column, MAX_LEVELS);
 	j = json_loadb(text ? text : "", len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
 	if (!j)
-		return fault_set(f, EINVAL, "%d:%d: %s", e.line > 0 ? e.line : 1, e.column > 0 ? e.column : 1,
-				 e.text);
+		return fault_set(f, EINVAL, "%d:%d: %s", e.line > 0 ? e.line : 1,
+				 e.column > 0 ? e.column : 1, e.text);
 	*ret = (struct json *)j;
 	return 0;
 }
@@ -154,8 +155,8 @@ struct json *json_array(void)
 	return made(new_array());
 }
 
-/* Words of foreign programs end in status reports: bytes that are no UTF-8 become '?' rather than a report
- * without that line. */
+/* Words of foreign programs end in status reports: bytes that are no UTF-8 become '?' rather than a
+ * report without that line. */
 static json_t *text_value(const char *text)
 {
 	json_t *v = new_string(text);

@@ -21,12 +21,14 @@ static void remove_tree(const char *path)
 	nftw(path, remove_one, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Is TARGET the folder that the caller's shell stands in? After the rename it would stand in a folder without a name. */
+/* Is TARGET the folder that the caller's shell stands in? After the rename it would stand in a
+ * folder without a name. */
 static bool is_working_directory(const char *target)
 {
 	struct stat a, b;
 
-	return stat(".", &a) == 0 && stat(target, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	return stat(".", &a) == 0 && stat(target, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
 }
 
 int staging_begin(struct staging *s, const char *target, struct fault *f)
@@ -39,7 +41,8 @@ int staging_begin(struct staging *s, const char *target, struct fault *f)
 	while (n > 1 && clean[n - 1] == '/')
 		clean[--n] = 0;
 	if (is_working_directory(clean))
-		return fault_set(f, EINVAL, "%s is the current folder; call from its parent", target);
+		return fault_set(f, EINVAL, "%s is the current folder; call from its parent",
+				 target);
 	slash = strrchr(clean, '/');
 	parent = slash ? mem_strndup(clean, (size_t)(slash - clean) + 1) : mem_strdup("./");
 	temporary = mem_printf("%s.phoenix-XXXXXX", parent);
@@ -59,7 +62,8 @@ int staging_begin(struct staging *s, const char *target, struct fault *f)
 static int sync_parent(const char *path, struct fault *f)
 {
 	const char *slash = strrchr(path, '/');
-	_free_ char *parent = slash ? mem_strndup(path, (size_t)(slash - path) + 1) : mem_strdup(".");
+	_free_ char *parent =
+		slash ? mem_strndup(path, (size_t)(slash - path) + 1) : mem_strdup(".");
 	_fd_ int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	return fd < 0 || fsync(fd) < 0 ? fault_errno(f, "%s", parent) : 0;

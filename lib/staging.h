@@ -1,4 +1,5 @@
-/* A folder that appears whole or not at all: it is filled under a temporary name beside its place and renamed at the end. */
+/* A folder that appears whole or not at all: it is filled under a temporary name beside its place
+ * and renamed at the end. */
 #pragma once
 
 #include "lib/fault.h"
@@ -12,7 +13,8 @@ struct staging {
 
 /* TARGET's parent must exist. */
 int staging_begin(struct staging *s, const char *target, struct fault *f);
-/* Takes the place of TARGET: absent, or an empty folder (-EEXIST otherwise); with REPLACE whatever folder is there goes away. */
+/* Takes the place of TARGET: absent, or an empty folder (-EEXIST otherwise); with REPLACE whatever
+ * folder is there goes away. */
 int staging_commit(struct staging *s, bool replace, struct fault *f);
 /* Removes what was not committed. */
 void staging_abort(struct staging *s);

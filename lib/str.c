@@ -70,7 +70,7 @@ static void reserve(struct str *s, size_t extra)
 	size_t want = s->len + extra + 1, cap = s->cap ? s->cap : 64;
 	char *p;
 
-	if (want <= s->cap)
+	if (s->p && want <= s->cap)
 		return;
 	while (cap < want)
 		cap *= 2;
@@ -212,8 +212,8 @@ void strv_addf(struct strv *l, const char *fmt, ...)
 	va_start(ap, fmt);
 	str_vaddf(&s, fmt, ap);
 	va_end(ap);
-	l->v = mem_resize(l->v, (l->n + 1) * sizeof *l->v);
-	l->v[l->n++] = str_take(&s);
+	strv_add(l, str_text(&s));
+	str_free(&s);
 }
 
 bool strv_has(const struct strv *l, const char *s)

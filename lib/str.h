@@ -27,11 +27,11 @@
 	})
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-void *mem_alloc(size_t size); /* zeroed */
-void *mem_resize(void *p, size_t size);
+void *mem_alloc(size_t size) __attribute__((returns_nonnull)); /* zeroed */
+void *mem_resize(void *p, size_t size) __attribute__((returns_nonnull));
 char *mem_strdup(const char *s); /* NULL stays NULL */
-char *mem_strndup(const char *s, size_t n);
-char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+char *mem_strndup(const char *s, size_t n) __attribute__((returns_nonnull));
+char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 void mem_freep(void *p); /* for the cleanup attribute: takes the address of a pointer */
 /* Overwrites before freeing; S may be NULL. For secrets held as plain C strings. */
 void mem_erase_str(char *s);
@@ -48,7 +48,7 @@ void str_vaddf(struct str *s, const char *fmt, va_list ap) __attribute__((format
 void str_reset(struct str *s);	/* empties, keeps the memory */
 void str_free(struct str *s);	/* frees; the string is empty again */
 void str_erase(struct str *s);	/* overwrites and frees: for secrets */
-char *str_take(struct str *s);	/* gives the text away; never NULL */
+char *str_take(struct str *s) __attribute__((returns_nonnull)); /* gives the text away; never NULL */
 const char *str_text(const struct str *s); /* "" when empty */
 bool str_eq(const char *a, const char *b); /* NULL equals only NULL */
 bool str_starts(const char *s, const char *prefix);

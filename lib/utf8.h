@@ -3,7 +3,8 @@
 
 #include <stddef.h>
 
-/* Offset of the first byte that is NUL or not valid UTF-8 (overlong, surrogate, cut off); LEN when all is well. */
+/* Offset of the first byte that is NUL or not valid UTF-8 (overlong, surrogate, cut off); LEN when
+ * all is well. */
 size_t utf8_check(const char *text, size_t len);
 /* Line and column, counted in characters from 1, of the byte at OFFSET. */
 void utf8_place(const char *text, size_t offset, int *line, int *column);

@@ -1,6 +1,6 @@
-/* YAML by libyaml's event interface. The library's own tree builder follows aliases and knows neither our limits
- * nor duplicate keys, so the tree is built here, and everything a description has no use for is a mistake that
- * names its place. See yaml.h. */
+/* YAML by libyaml's event interface. The library's own tree builder follows aliases and knows
+ * neither our limits nor duplicate keys, so the tree is built here, and everything a description
+ * has no use for is a mistake that names its place. See yaml.h. */
 #include "lib/yaml.h"
 
 #include "lib/utf8.h"
@@ -22,7 +22,8 @@ struct reader {
 static const struct {
 	const char *says, *means;
 } words[] = {
-	{ "found character that cannot start any token", "this character cannot begin a value: quote the value" },
+	{ "found character that cannot start any token",
+	  "this character cannot begin a value: quote the value" },
 	{ "did not find expected key",
 	  "a key is expected here: correct the indentation, or quote the value before it" },
 	{ "mapping values are not allowed in this context",
@@ -30,11 +31,14 @@ static const struct {
 	{ "could not find expected ':'", "there is no ':' after a key" },
 	{ "found unexpected end of stream", "the text ends within a quoted value" },
 	{ "did not find expected <document start>", "text follows the end of the document" },
-	{ "did not find expected '-' indicator", "a '-' is expected here: correct the indentation of the list" },
-	{ "block sequence entries are not allowed in this context", "a list item ('-') is not allowed here" },
+	{ "did not find expected '-' indicator",
+	  "a '-' is expected here: correct the indentation of the list" },
+	{ "block sequence entries are not allowed in this context",
+	  "a list item ('-') is not allowed here" },
 	{ "found a tab character where an indentation space is expected",
 	  "a tab; YAML is indented by spaces only" },
-	{ "found a tab character that violates indentation", "a tab; YAML is indented by spaces only" },
+	{ "found a tab character that violates indentation",
+	  "a tab; YAML is indented by spaces only" },
 	{ "did not find expected ',' or '}'", "',' or '}' is expected here" },
 	{ "did not find expected ',' or ']'", "',' or ']' is expected here" },
 };
@@ -85,8 +89,9 @@ static int next(struct reader *r, const char *text, yaml_event_t *e)
 	return yaml_parser_parse(&r->parser, e) ? 0 : parser_error(r, text);
 }
 
-/* Anchors, aliases and tags let a short text stand for a huge tree, or for something else than it shows. They
- * spoil the result, not the reading on: the other mistakes are shown in the same run. */
+/* Anchors, aliases and tags let a short text stand for a huge tree, or for something else than it
+ * shows. They spoil the result, not the reading on: the other mistakes are shown in the same run.
+ */
 static void check_decoration(struct reader *r, const yaml_event_t *e)
 {
 	const yaml_char_t *anchor = NULL, *tag = NULL;
@@ -102,11 +107,13 @@ static void check_decoration(struct reader *r, const yaml_event_t *e)
 		tag = e->data.sequence_start.tag;
 	}
 	if (anchor)
-		wrong(r, e->start_mark, "an anchor (&name) is not allowed: write the value out where it is needed");
+		wrong(r, e->start_mark,
+		      "an anchor (&name) is not allowed: write the value out where it is needed");
 	if (tag)
 		wrong(r, e->start_mark, "a tag (!name) is not allowed");
 	if (e->type == YAML_ALIAS_EVENT)
-		wrong(r, e->start_mark, "an alias (*name) is not allowed: write the value out, or quote it");
+		wrong(r, e->start_mark,
+		      "an alias (*name) is not allowed: write the value out, or quote it");
 }
 
 static struct yaml *scalar(struct reader *r, const yaml_event_t *e, struct yaml *y)
@@ -135,7 +142,8 @@ static void check_key(struct reader *r, const struct yaml *map, const struct yam
 	for (size_t i = 0; i < map->n; i++)
 		if (map->keys[i]->kind == YAML_SCALAR && str_eq(map->keys[i]->text, key->text)) {
 			diag_add(r->d, r->file, key->line, key->column, NULL,
-				 "the key '%s' is here twice; first in line %d", key->text, map->keys[i]->line);
+				 "the key '%s' is here twice; first in line %d", key->text,
+				 map->keys[i]->line);
 			r->bad = true;
 			return;
 		}
@@ -154,11 +162,13 @@ static void append(struct yaml *y, size_t *cap, struct yaml *key, struct yaml *v
 	y->values[y->n++] = value;
 }
 
-static int read_node(struct reader *r, const char *text, const yaml_event_t *e, int level, struct yaml **ret);
+static int read_node(struct reader *r, const char *text, const yaml_event_t *e, int level,
+		     struct yaml **ret);
 
 static int read_children(struct reader *r, const char *text, int level, struct yaml *y)
 {
-	yaml_event_type_t end = y->kind == YAML_MAP ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT;
+	yaml_event_type_t end =
+		y->kind == YAML_MAP ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT;
 	size_t cap = 0;
 
 	for (;;) {
@@ -183,7 +193,8 @@ static int read_children(struct reader *r, const char *text, int level, struct y
 }
 
 /* Recursion ends at YAML_LEVELS_MAX, whatever the text does. */
-static int read_node(struct reader *r, const char *text, const yaml_event_t *e, int level, struct yaml **ret)
+static int read_node(struct reader *r, const char *text, const yaml_event_t *e, int level,
+		     struct yaml **ret)
 {
 	_yaml_ struct yaml *y = NULL;
 
@@ -208,7 +219,8 @@ static int read_node(struct reader *r, const char *text, const yaml_event_t *e, 
 
 static int read_stream(struct reader *r, const char *text, struct yaml **ret)
 {
-	_event_ yaml_event_t stream = { 0 }, document = { 0 }, root = { 0 }, end = { 0 }, after = { 0 };
+	_event_ yaml_event_t stream = { 0 }, document = { 0 }, root = { 0 }, end = { 0 },
+			     after = { 0 };
 
 	if (next(r, text, &stream) < 0 || next(r, text, &document) < 0)
 		return -EINVAL;
@@ -251,7 +263,8 @@ static int check_text(const char *file, const char *text, size_t len, struct dia
 static void parser_erase(yaml_parser_t *p)
 {
 	if (p->raw_buffer.start)
-		explicit_bzero(p->raw_buffer.start, (size_t)(p->raw_buffer.end - p->raw_buffer.start));
+		explicit_bzero(p->raw_buffer.start,
+			       (size_t)(p->raw_buffer.end - p->raw_buffer.start));
 	if (p->buffer.start)
 		explicit_bzero(p->buffer.start, (size_t)(p->buffer.end - p->buffer.start));
 	yaml_parser_delete(p);
@@ -264,7 +277,8 @@ int yaml_parse(const char *file, const char *text, size_t len, struct yaml **ret
 	_free_ char *copy = NULL;
 	int e;
 
-	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* some editors put a byte order mark */
+	if (len >= 3 &&
+	    memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* some editors put a byte order mark */
 		text += 3;
 		len -= 3;
 	}

@@ -11,9 +11,11 @@ void yaml_quote(struct str *out, const char *text)
 			str_add(out, "\\n");
 		else if (*p < 0x20 || *p == 0x7f)
 			str_addf(out, "\\x%02x", *p);
-		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) /* C1 controls, among them a line end */
+		else if (*p == 0xc2 && p[1] >= 0x80 &&
+			 p[1] < 0xa0) /* C1 controls, among them a line end */
 			str_addf(out, "\\x%02x", *++p);
-		else if (*p == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9)) { /* line ends too */
+		else if (*p == 0xe2 && p[1] == 0x80 &&
+			 (p[2] == 0xa8 || p[2] == 0xa9)) { /* line ends too */
 			str_addf(out, "\\u%s", p[2] == 0xa8 ? "2028" : "2029");
 			p += 2;
 		} else if (*p == 0xef && p[1] == 0xbb && p[2] == 0xbf) { /* a byte order mark */
@@ -25,14 +27,16 @@ void yaml_quote(struct str *out, const char *text)
 	str_add(out, "\"");
 }
 
-/* A block keeps lines as they are when they hold nothing that YAML takes for a line end or drops. */
+/* A block keeps lines as they are when they hold nothing that YAML takes for a line end or drops.
+ */
 static bool fits_block(const char *text)
 {
-	if (!strchr(text, '\n') || *text == '\n' || strstr(text, "\xe2\x80\xa8") || strstr(text, "\xe2\x80\xa9") ||
-	    strstr(text, "\xef\xbb\xbf"))
+	if (!strchr(text, '\n') || *text == '\n' || strstr(text, "\xe2\x80\xa8") ||
+	    strstr(text, "\xe2\x80\xa9") || strstr(text, "\xef\xbb\xbf"))
 		return false;
 	for (const unsigned char *p = (const unsigned char *)text; *p; p++)
-		if ((*p < 0x20 && *p != '\n' && *p != '\t') || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0))
+		if ((*p < 0x20 && *p != '\n' && *p != '\t') || *p == 0x7f ||
+		    (*p == 0xc2 && p[1] < 0xa0))
 			return false;
 	return true;
 }
@@ -47,11 +51,12 @@ void yaml_put(struct str *out, int indent, const char *text)
 		str_add(out, "\n");
 		return;
 	}
-	/* 2: the first line begins with spaces of its own; +: ends in several line ends; -: in none */
+	/* 2: the first line begins with spaces of its own; +: ends in several line ends; -: in none
+	 */
 	str_addf(out, " |%s%s\n", *text == ' ' ? "2" : "",
-		 str_ends(text, "\n\n") ? "+" :
-		 str_ends(text, "\n")	 ? "" :
-					   "-");
+		 str_ends(text, "\n\n") ? "+"
+		 : str_ends(text, "\n") ? ""
+					: "-");
 	while (*p) {
 		size_t n = strcspn(p, "\n");
 

@@ -1,4 +1,5 @@
-/* Any bytes as a description: a checked struct or mistakes, never both, and its digest does not depend on comments. */
+/* Any bytes as a description: a checked struct or mistakes, never both, and its digest does not
+ * depend on comments. */
 #include "cloud-init/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -18,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	str_add_n(&text, data, size);
 	if (size >= 3 && data[0] == 0xef) /* a byte order mark stands first or nowhere */
 		return 0;
-	if (config_parse("fuzz", text.p, text.len, &again, &d) == 0 && !str_eq(c->digest, again->digest))
+	if (config_parse("fuzz", text.p, text.len, &again, &d) == 0 &&
+	    !str_eq(c->digest, again->digest))
 		abort();
 	return 0;
 }

@@ -1,4 +1,5 @@
-/* Any bytes as JSON: what is accepted prints to a text that is accepted again and prints the same. */
+/* Any bytes as JSON: what is accepted prints to a text that is accepted again and prints the same.
+ */
 #include "lib/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,4 +1,5 @@
-/* Any bytes as a seed, as a kernel command line and as secrets: a whole seed or mistakes, never both. */
+/* Any bytes as a seed, as a kernel command line and as secrets: a whole seed or mistakes, never
+ * both. */
 #include "cloud-init/seed.h"
 #include "cloud-init/seed_places.h"
 
@@ -15,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if ((r == 0) != (seed != NULL) || (r == 0) != (d.lines.n == 0))
 		abort();
-	if (seed && (seed->self < 0 || !seed->secrets->nodes[seed->self].key || seed->secrets->root_ca_key))
+	if (seed &&
+	    (seed->self < 0 || !seed->secrets->nodes[seed->self].key || seed->secrets->root_ca_key))
 		abort();
 	r = secrets_parse("fuzz", text, size, NULL, SECRETS_CLUSTER, &secrets, &e);
 	if ((r == 0) != (secrets != NULL) || (r == 0) != (e.lines.n == 0))

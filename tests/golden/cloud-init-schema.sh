@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every file that `phoenix seed` writes for cloud-init, judged by cloud-init itself. Run in a folder with out/ of a seed run.
-# The network file is rendered for systemd-networkd too: a schema says nothing about what becomes of it.
+# The network file is rendered for systemd-networkd too: a schema says nothing about what becomes of it. (On a node the name is that of
+# the interface with this MAC address; no machine that runs this test has it.)
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -215,15 +215,25 @@ static const struct {
 	void (*happen)(struct world *w, int i);
 	int weight[PROFILE_COUNT];
 } table[] = {
-	{ power_cut, { 10, 8, 6, 6, 8, 6 } },	 { boot, { 30, 25, 25, 25, 25, 25 } },
-	{ partition, { 12, 10, 14, 10, 14, 12 } }, { heal, { 14, 12, 14, 14, 14, 14 } },
-	{ link_down, { 4, 4, 4, 4, 4, 4 } },	 { k3s_crash, { 8, 4, 4, 4, 4, 4 } },
-	{ description, { 2, 2, 2, 2, 2, 2 } },	 { disk_full, { 2, 2, 2, 2, 2, 2 } },
-	{ wipe, { 0, 8, 6, 4, 4, 6 } },		 { two_wiped, { 0, 3, 1, 1, 1, 2 } },
-	{ etcd_gone, { 0, 3, 1, 1, 1, 2 } },	 { snapshot, { 0, 0, 10, 0, 0, 6 } },
-	{ old_disk, { 0, 0, 8, 0, 0, 6 } },	 { two_old_disks, { 0, 0, 2, 0, 0, 2 } },
-	{ destroy, { 0, 0, 0, 8, 2, 4 } },	 { replacement, { 0, 0, 0, 16, 6, 8 } },
-	{ recover, { 0, 0, 0, 2, 16, 6 } },	 { recover_cut_off, { 0, 0, 0, 0, 6, 2 } },	 { words, { 0, 6, 6, 10, 10, 10 } },
+	{ power_cut, { 10, 8, 6, 6, 8, 6 } },
+	{ boot, { 30, 25, 25, 25, 25, 25 } },
+	{ partition, { 12, 10, 14, 10, 14, 12 } },
+	{ heal, { 14, 12, 14, 14, 14, 14 } },
+	{ link_down, { 4, 4, 4, 4, 4, 4 } },
+	{ k3s_crash, { 8, 4, 4, 4, 4, 4 } },
+	{ description, { 2, 2, 2, 2, 2, 2 } },
+	{ disk_full, { 2, 2, 2, 2, 2, 2 } },
+	{ wipe, { 0, 8, 6, 4, 4, 6 } },
+	{ two_wiped, { 0, 3, 1, 1, 1, 2 } },
+	{ etcd_gone, { 0, 3, 1, 1, 1, 2 } },
+	{ snapshot, { 0, 0, 10, 0, 0, 6 } },
+	{ old_disk, { 0, 0, 8, 0, 0, 6 } },
+	{ two_old_disks, { 0, 0, 2, 0, 0, 2 } },
+	{ destroy, { 0, 0, 0, 8, 2, 4 } },
+	{ replacement, { 0, 0, 0, 16, 6, 8 } },
+	{ recover, { 0, 0, 0, 2, 16, 6 } },
+	{ recover_cut_off, { 0, 0, 0, 0, 6, 2 } },
+	{ words, { 0, 6, 6, 10, 10, 10 } },
 };
 
 void event(struct world *w)

@@ -50,7 +50,8 @@ static void end(struct world *w)
 		if (w->words == given)
 			break;
 		if (w->profile == PROFILE_GENTLE)
-			broken(w, "not-alone: nothing but passing faults, and a person is needed: %s",
+			broken(w,
+			       "not-alone: nothing but passing faults, and a person is needed: %s",
 			       w->m[0].last.why);
 	}
 	broken(w, "stuck: a: %.120s | b: %.120s | c: %.120s", w->m[0].last.why, w->m[1].last.why,
@@ -100,7 +101,8 @@ static int runs(uint64_t from, uint64_t n, bool verbose)
 				break;
 		}
 	printf("%ld runs: %ld ended by themselves, %ld with an operator's word (%ld words in all), "
-	       "%d broken; %ld etcd panics after old disks or resets, %ld excused steps (%ld by words "
+	       "%d broken; %ld etcd panics after old disks or resets, %ld excused steps (%ld by "
+	       "words "
 	       "on an old disk), %ld logs full\n",
 	       stats.runs, stats.alone, stats.helped, stats.words, failed, stats.panics,
 	       stats.excused, stats.splits_excused_words, stats.full);
@@ -116,7 +118,8 @@ static bool mutant(enum rule r, uint64_t from, uint64_t n)
 	decide_removed = 1u << r;
 	for (uint64_t k = from; k < from + n && !caught; k++)
 		if (!run(&w, k, &stats, false)) {
-			printf("%-20s run %-6llu %.90s\n", rule_name(r), (unsigned long long)k, w.broken);
+			printf("%-20s run %-6llu %.90s\n", rule_name(r), (unsigned long long)k,
+			       w.broken);
 			caught = true;
 		}
 	if (!caught)

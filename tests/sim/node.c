@@ -2,51 +2,6 @@
  * between any two steps anything may happen to any machine. */
 #include "tests/sim/sim.h"
 
-static void from_records(const struct disk *d, struct node_view *v)
-{
-	v->answered = true;
-	v->promise = d->promise;
-	memcpy(v->cluster, d->cluster, ID_LEN);
-	v->generation = d->generation;
-	v->retired = d->retired;
-	v->retired_for = d->retired_for;
-	v->marker[0] = 0;
-	if (v->state == NODE_BLANK && !str_eq(d->formed, d->words.abandoned))
-		memcpy(v->marker, d->formed, ID_LEN);
-}
-
-/* What the etcd data says at this moment. */
-void node_view(const struct world *w, int i, struct node_view *ret)
-{
-	const struct machine *m = &w->m[i];
-	const struct etcd *e = &m->disk.etcd;
-	struct member_list l;
-	int upto = m->runs ? m->commit : e->n;
-
-	*ret = (struct node_view){ .answered = true, .promise.node = -1 };
-	if (m->mount != MOUNT_OK)
-		return;
-	ret->state = NODE_BLANK;
-	if (e->wal) {
-		etcd_list(e, upto, &l);
-		memcpy(ret->voters, l.voters, sizeof l.voters);
-		memcpy(ret->learners, l.learners, sizeof l.learners);
-		ret->n_voters = l.n_voters;
-		ret->n_learners = l.n_learners;
-		ret->self = e->id;
-		ret->removed = e->tombstone || etcd_removed(e, upto, e->id);
-		ret->state = !ret->removed && list_has(l.voters, l.n_voters, e->id) ? NODE_MEMBER :
-										      NODE_JOINING;
-	}
-	from_records(&m->disk, ret);
-}
-
-void node_look_at_self(struct world *w, int i)
-{
-	node_view(w, i, &w->m[i].me);
-	w->m[i].answered = true;
-}
-
 int highest_generation(const struct world *w, int i)
 {
 	const struct machine *m = &w->m[i];
@@ -61,25 +16,6 @@ int highest_generation(const struct world *w, int i)
 			max = v->retired;
 	}
 	return max;
-}
-
-/* From the decision to form or join until this node has seen its own data. */
-static bool leaving_blank(const struct machine *m)
-{
-	return m->phase == PHASE_FORM_WAL || m->phase == PHASE_JOIN_ADD || m->phase == PHASE_JOIN_WAL ||
-	       (m->me.state == NODE_BLANK && m->disk.etcd.wal);
-}
-
-/* What the others are told: a node that is about to have data does not say that it is blank. */
-void node_tells(const struct world *w, int i, struct node_view *ret)
-{
-	const struct machine *m = &w->m[i];
-
-	*ret = m->me;
-	if (ret->state != NODE_UNKNOWN)
-		from_records(&m->disk, ret);
-	if (ret->state == NODE_BLANK && leaving_blank(m))
-		ret->state = NODE_JOINING;
 }
 
 void look_begin(struct world *w, int i)
@@ -115,63 +51,6 @@ bool look_step(struct world *w, int i)
 	return false;
 }
 
-/* Data of ours that another node's recovery supersedes. Of two recoveries the higher generation wins,
- * then the first node. A blank node has nothing to retire, but ends what it promised. */
-static bool take_retire(struct world *w, const struct request *r)
-{
-	struct machine *m = &w->m[r->to];
-	struct disk *d = &m->disk;
-
-	if (leaving_blank(m))
-		return false;
-	if (!d->etcd.wal) {
-		d->promise = (struct promise){ .node = -1 };
-		d->formation[0] = 0;
-		return true;
-	}
-	if (r->generation <= d->generation ||
-	    (d->recovering && (r->generation < d->words.generation ||
-			       (r->generation == d->words.generation && r->from > r->to))))
-		return false;
-	d->recovering = false;
-	d->retired = r->generation;
-	d->retired_for = r->from;
-	stop_k3s(w, r->to);
-	node_look_at_self(w, r->to);
-	m->phase = PHASE_IDLE;
-	note(w, "%s: retired for %s, generation %d", node_names[r->to], node_names[r->from],
-	     r->generation);
-	return true;
-}
-
-/* The giver's side: durable before the answer. From the moment that K3s is being started on a blank
- * disk nothing is promised. True: granted. */
-bool node_take(struct world *w, const struct request *r)
-{
-	struct machine *m = &w->m[r->to];
-	struct node_view local = m->me;
-	char why[WHY_LEN];
-
-	if (!can_write(w, r->to) || !m->answered)
-		return false;
-	if (r->retire)
-		return take_retire(w, r);
-	from_records(&m->disk, &local);
-	if (leaving_blank(m))
-		return false;
-	if (!decide_promise(&local, r->from, &r->promise, r->generation, r->abandons, why)) {
-		note(w, "%s: no promise to %s: %s", node_names[r->to], node_names[r->from], why);
-		return false;
-	}
-	if (m->disk.etcd.wal)
-		broken(w, "promise-with-data: %s has etcd data and promised", node_names[r->to]);
-	m->disk.promise = r->promise;
-	m->disk.promise.node = r->from;
-	note(w, "%s: promised to %s, formation %s", node_names[r->to], node_names[r->from],
-	     r->promise.formation);
-	return true;
-}
-
 /* The formation id is durable before anyone hears it; so are the cluster's, and the generation. */
 static void begin(struct world *w, int i)
 {
@@ -194,7 +73,9 @@ static void begin(struct world *w, int i)
 static void ask_step(struct world *w, int i)
 {
 	struct machine *m = &w->m[i];
-	struct request r = { .used = true, .from = i, .to = (i + m->at) % NODE_COUNT, .promise.node = i };
+	struct request r = {
+		.used = true, .from = i, .to = (i + m->at) % NODE_COUNT, .promise.node = i
+	};
 
 	if (m->at++ == 0) {
 		if (can_write(w, i))
@@ -211,7 +92,8 @@ static void ask_step(struct world *w, int i)
 	if (r.to == i) {
 		if (*r.promise.formation)
 			node_take(w, &r);
-		if (m->disk.promise.node != i || !str_eq(m->disk.promise.formation, r.promise.formation))
+		if (m->disk.promise.node != i ||
+		    !str_eq(m->disk.promise.formation, r.promise.formation))
 			m->phase = PHASE_IDLE;
 	} else if (m->last.ask[r.to] && reach(w, i, r.to) && m->differs == w->m[r.to].differs) {
 		if (!w->quiet && chance(w, 15))
@@ -253,7 +135,8 @@ static void join_add(struct world *w, int i)
 		struct voter v = k < l.n_voters ? l.voters[k] : l.learners[k - l.n_voters];
 
 		if (v.node != i) {
-			healthy += k < l.n_voters && (v.node == leader || raft_link(w, leader, v.node));
+			healthy += k < l.n_voters &&
+				   (v.node == leader || raft_link(w, leader, v.node));
 			continue;
 		}
 		learner = k >= l.n_voters;
@@ -264,7 +147,8 @@ static void join_add(struct world *w, int i)
 	}
 	if (stale) {
 		if (learner || (healthy >= 2 && !l.n_learners))
-			raft_append(w, leader, (struct entry){ .kind = ENTRY_REMOVE, .id = stale, .node = i });
+			raft_append(w, leader,
+				    (struct entry){ .kind = ENTRY_REMOVE, .id = stale, .node = i });
 		return;
 	}
 	if (!id) {

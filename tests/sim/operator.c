@@ -62,8 +62,9 @@ static bool word_forget(struct world *w, int i, const char *formation)
 	for (int j = 0; j < NODE_COUNT; j++) {
 		const struct disk *other = &w->m[j].disk;
 
-		if (!(own && j == i) && (str_eq(other->formation, formation) ||
-					 (other->etcd.wal && str_eq(other->cluster, d->promise.cluster))))
+		if (!(own && j == i) &&
+		    (str_eq(other->formation, formation) ||
+		     (other->etcd.wal && str_eq(other->cluster, d->promise.cluster))))
 			return false;
 	}
 	note(w, "%s: `phoenix forget %s`", node_names[i], formation);
@@ -118,8 +119,8 @@ static bool abandons(struct world *w)
 	for (int i = 0; i < NODE_COUNT; i++) {
 		if (!named(w, i, "phoenix abandon ", id, &where) || !can_write(w, where))
 			continue;
-		if (has_etcd(w, where) && (where == best || where == ready ||
-					   (ready >= 0 && raft_ready(w, where))))
+		if (has_etcd(w, where) &&
+		    (where == best || where == ready || (ready >= 0 && raft_ready(w, where))))
 			continue;
 		if (!has_etcd(w, where) && best >= 0)
 			continue;

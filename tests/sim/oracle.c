@@ -20,9 +20,8 @@ static bool majority(const struct world *w, int i, int upto, int mask)
 static bool is_quorum(const struct world *w, int mask)
 {
 	for (int i = 0; i < NODE_COUNT; i++)
-		if ((mask >> i & 1) &&
-		    (!w->m[i].runs || !majority(w, i, w->m[i].commit, mask) ||
-		     !majority(w, i, w->m[i].disk.etcd.n, mask)))
+		if ((mask >> i & 1) && (!w->m[i].runs || !majority(w, i, w->m[i].commit, mask) ||
+					!majority(w, i, w->m[i].disk.etcd.n, mask)))
 			return false;
 	return mask;
 }
@@ -104,8 +103,8 @@ void oracle_decision(struct world *w, int i)
 	for (int j = 0; j < NODE_COUNT; j++)
 		if (d->action == ACT_START && m->views[j].answered && m->views[j].self &&
 		    m->views[j].generation > k->generation)
-			broken(w, "start-older: %s starts generation %d and has seen %d", node_names[i],
-			       k->generation, m->views[j].generation);
+			broken(w, "start-older: %s starts generation %d and has seen %d",
+			       node_names[i], k->generation, m->views[j].generation);
 }
 
 /* Could others still be a quorum, now or after a boot? Then this reset would make a second one. */
@@ -118,11 +117,14 @@ void oracle_reset(struct world *w, int i)
 			const struct disk *d = &w->m[j].disk;
 
 			if (mask >> j & 1)
-				quorum = d->etcd.wal && d->retired <= d->generation && !d->etcd.tombstone &&
-					 d->since <= w->m[i].round && majority(w, j, d->etcd.n, mask);
+				quorum = d->etcd.wal && d->retired <= d->generation &&
+					 !d->etcd.tombstone && d->since <= w->m[i].round &&
+					 majority(w, j, d->etcd.n, mask);
 		}
 		if (quorum)
-			broken(w, "reset-beside: %s is reset while machines %d (bits) could be a quorum",
+			broken(w,
+			       "reset-beside: %s is reset while machines %d (bits) could be a "
+			       "quorum",
 			       node_names[i], mask);
 	}
 }
@@ -137,11 +139,14 @@ void oracle_aside(struct world *w, int i)
 	for (int j = 0; j < NODE_COUNT; j++)
 		ready |= m->truly_ready[j];
 	if (!ready)
-		broken(w, "aside-unready: %s moves its data aside, and nobody was ready", node_names[i]);
+		broken(w, "aside-unready: %s moves its data aside, and nobody was ready",
+		       node_names[i]);
 	for (int j = 0; j < NODE_COUNT; j++) {
 		struct member_list l;
 
-		if (!raft_leads(w, j) || m->disk.retired || j == i)
+		/* What an old disk believes of members that were removed since is its own. */
+		if (!raft_leads(w, j) || m->disk.retired || j == i || w->m[0].disk.old ||
+		    w->m[1].disk.old || w->m[2].disk.old)
 			continue;
 		etcd_list(&w->m[j].disk.etcd, w->m[j].commit, &l);
 		if (list_has(l.voters, l.n_voters, m->disk.etcd.id))
@@ -159,8 +164,8 @@ bool converged(struct world *w)
 	for (int i = 0; i < NODE_COUNT; i++) {
 		const struct machine *m = &w->m[i];
 
-		if (!m->runs || raft_leader(w, i) != leader || !raft_ready(w, i) || m->disk.retired ||
-		    m->disk.promise.node >= 0 || m->disk.words.generation ||
+		if (!m->runs || raft_leader(w, i) != leader || !raft_ready(w, i) ||
+		    m->disk.retired || m->disk.promise.node >= 0 || m->disk.words.generation ||
 		    !str_eq(m->disk.formed, w->m[0].disk.cluster) ||
 		    m->disk.generation != w->m[0].disk.generation)
 			return false;

@@ -109,7 +109,8 @@ bool raft_leads(const struct world *w, int i)
 	if (!w->m[i].runs || !w->m[i].leader)
 		return false;
 	for (int j = 0; j < NODE_COUNT; j++)
-		if (j != i && raft_link(w, i, j) && w->m[j].disk.etcd.term <= w->m[i].disk.etcd.term)
+		if (j != i && raft_link(w, i, j) &&
+		    w->m[j].disk.etcd.term <= w->m[i].disk.etcd.term)
 			mask |= 1 << j;
 	n = count_voters(w, i, mask, &all);
 	return n > all / 2;
@@ -119,8 +120,8 @@ int raft_leader(struct world *w, int i)
 {
 	for (int j = 0; j < NODE_COUNT; j++)
 		if (raft_leads(w, j) &&
-		    (j == i || (raft_link(w, i, j) &&
-				w->m[i].disk.etcd.term <= w->m[j].disk.etcd.term)))
+		    (j == i ||
+		     (raft_link(w, i, j) && w->m[i].disk.etcd.term <= w->m[j].disk.etcd.term)))
 			return j;
 	return -1;
 }
@@ -165,7 +166,8 @@ static bool replicate(struct world *w, int leader, int j)
 	}
 	if (same < from->n) {
 		to->n = from->n;
-		memcpy(to->log + same, from->log + same, sizeof *to->log * (size_t)(from->n - same));
+		memcpy(to->log + same, from->log + same,
+		       sizeof *to->log * (size_t)(from->n - same));
 	}
 	learn_commit(w, j, w->m[leader].commit);
 	to->commit = w->m[j].commit;
@@ -216,7 +218,8 @@ bool raft_ready(struct world *w, int i)
 	struct member_list l;
 	int leader = raft_leader(w, i);
 
-	if (leader < 0 || (leader != i && !replicate(w, leader, i)))
+	if (leader < 0 || w->m[leader].commit < w->m[leader].disk.etcd.n ||
+	    (leader != i && !replicate(w, leader, i)))
 		return false;
 	etcd_list(&w->m[i].disk.etcd, w->m[i].commit, &l);
 	return list_has(l.voters, l.n_voters, w->m[i].disk.etcd.id);
@@ -226,7 +229,8 @@ bool raft_ready(struct world *w, int i)
 static bool would_vote(struct world *w, int i, int j)
 {
 	const struct etcd *me = &w->m[i].disk.etcd, *you = &w->m[j].disk.etcd;
-	int mine = me->n ? me->log[me->n - 1].term : 0, yours = you->n ? you->log[you->n - 1].term : 0;
+	int mine = me->n ? me->log[me->n - 1].term : 0,
+	    yours = you->n ? you->log[you->n - 1].term : 0;
 
 	return raft_link(w, i, j) && raft_leader(w, j) < 0 &&
 	       (mine > yours || (mine == yours && me->n >= you->n));
@@ -277,9 +281,11 @@ static void promote(struct world *w, int i)
 		for (int j = 0; j < NODE_COUNT; j++) {
 			const struct etcd *e = &w->m[j].disk.etcd;
 
-			if (e->id != l.learners[k].id || !raft_link(w, i, j) || e->n < m->disk.etcd.n)
+			if (e->id != l.learners[k].id || !raft_link(w, i, j) ||
+			    e->n < m->disk.etcd.n)
 				continue;
-			raft_append(w, i, (struct entry){ .kind = ENTRY_VOTER, .id = e->id, .node = j });
+			raft_append(w, i,
+				    (struct entry){ .kind = ENTRY_VOTER, .id = e->id, .node = j });
 			return;
 		}
 }

@@ -23,6 +23,7 @@ void word_recover(struct world *w, int i)
 	for (int j = 0; j < NODE_COUNT; j++)
 		m->disk.words.missing[j] = j != i && w->m[j].destroyed;
 	m->phase = PHASE_IDLE;
+	stop_k3s(w, i); /* at once: nobody joins a list that the word was not about */
 	w->words++;
 	note(w, "%s: `phoenix recover --keep %s`, generation %d", node_names[i], node_names[i],
 	     m->disk.words.generation);
@@ -46,7 +47,10 @@ void recover_begin(struct world *w, int i)
 static void retire_step(struct world *w, int i)
 {
 	struct machine *m = &w->m[i];
-	struct request r = { .used = true, .retire = true, .from = i, .to = m->at++,
+	struct request r = { .used = true,
+			     .retire = true,
+			     .from = i,
+			     .to = m->at++,
 			     .generation = m->disk.words.generation };
 	bool asked;
 
@@ -90,8 +94,8 @@ void recover_step(struct world *w, int i)
 	case PHASE_RECOVER_DECIDE:
 		node_view(w, i, &m->views[i]);
 		m->phase = PHASE_IDLE;
-		if (decide_recover(i, m->views, &m->disk.words, m->disk.words.generation, node_names,
-				   why)) {
+		if (decide_recover(i, m->views, &m->disk.words, m->disk.words.generation,
+				   node_names, why)) {
 			m->phase = PHASE_RESET;
 		} else {
 			note(w, "%s: recover waits: %s", node_names[i], why);

@@ -68,9 +68,10 @@ struct machine {
 	struct disk disk;
 	/* lost with the power */
 	bool runs, leader;
-	int commit; /* what this etcd process knows to be committed */
+	int commit;    /* what this etcd process knows to be committed */
 	bool answered; /* ME was taken since the power came */
-	struct node_view me; /* as of this node's last look at its own data: what the others are told */
+	struct node_view
+		me; /* as of this node's last look at its own data: what the others are told */
 	enum phase phase;
 	int at, round; /* next peer to look at or to ask; step at which the round began */
 	struct node_view views[NODE_COUNT];
@@ -118,7 +119,7 @@ struct world {
 	} members[MEMBERS];
 	int n_members;
 	struct request late[LATE_MAX];
-	bool quiet;   /* faults have ended */
+	bool quiet; /* faults have ended */
 	bool verbose, full;
 	int words, panics;
 	struct stats *stats;
@@ -149,7 +150,8 @@ uint64_t raft_member(struct world *w, int node);
 bool raft_published(struct world *w, uint64_t id);
 bool raft_link(const struct world *w, int i, int j);
 bool raft_leads(const struct world *w, int i);
-int raft_leader(struct world *w, int i); /* the leader that I's process follows, with a quorum; -1 */
+int raft_leader(struct world *w,
+		int i); /* the leader that I's process follows, with a quorum; -1 */
 bool raft_ready(struct world *w, int i); /* a read through the quorum: brings I up to date */
 bool raft_append(struct world *w, int leader, struct entry e);
 void raft_tick(struct world *w, int i);

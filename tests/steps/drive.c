@@ -1,11 +1,12 @@
-/* Runs single steps of first boot on a machine made up by a shell test, and gives it something to talk to:
- *   drive seeds DESCRIPTION FOLDER     seeds a, b, c and a-wipe of one cluster
- *   drive step SEED NAME [--plan]      prints "state|text"; status 0 done or changed, 1 otherwise
- *   drive state SEED                   prints ours or unknown: what the decision is told of the disk
- *   drive listen PORT...               TCP on every address; sends what it gets back, for ever
- *   drive connect ADDRESS PORT [FIFO]  status 0 when an answer came within a second; with FIFO the connection is kept, and
- *                                      each line from it is sent and its echo printed
- *   drive arp INTERFACE ADDRESS        prints who else answers; status 1 when nobody does */
+/* Runs single steps of first boot on a machine made up by a shell test, and gives it somebody to talk
+ * to:
+ *   drive seeds DESCRIPTION FOLDER   seeds a, b, c and a-wipe of one cluster
+ *   drive step SEED NAME [--plan]    prints "state|text"; status 0 done or changed, 1 otherwise
+ *   drive state SEED                 what the decision is told of the disk: "ours", or why not
+ *   drive listen PORT...             TCP on every address; sends back what it gets, for ever
+ *   drive connect ADDRESS PORT [FIFO]  status 0 when an answer came in time; with FIFO the connection
+ *                                    stays: each line from it is sent and its echo printed
+ *   drive arp INTERFACE ADDRESS      prints who else answers; status 1 when nobody does */
 #include "cloud-init/seed_files.h"
 #include "firstboot/arp.h"
 #include "firstboot/data_mount.h"
@@ -19,7 +20,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define LIMIT 700 /* ms; everything here is on one machine */
+#define LIMIT 300 /* ms; everything here is on one machine */
 
 static int die(const struct fault *f)
 {
@@ -48,7 +49,8 @@ static int seeds(const char *description, const char *folder)
 	if (fs_open(&here, "/", &f) < 0 || fs_read(&here, description, 65536, &text, &f) < 0 ||
 	    fs_open(&to, folder, &f) < 0)
 		return die(&f);
-	if (config_parse(description, text.p, text.len, &c, &d) < 0 || secrets_issue(s, c, &f) < 0) {
+	if (config_parse(description, text.p, text.len, &c, &d) < 0 ||
+	    secrets_issue(s, c, &f) < 0) {
 		diags_print(&d);
 		return die(&f);
 	}
@@ -80,7 +82,9 @@ static int step(const char *seed, const char *name, bool plan)
 {
 	struct step_result results[32] = { 0 };
 	struct boot b = { .fs.fd = -1, .plan = plan };
-	struct engine e = { .boot = &b, .steps = steps, .results = results, .n = engine_count(steps) };
+	struct engine e = {
+		.boot = &b, .steps = steps, .results = results, .n = engine_count(steps)
+	};
 	struct fault f = { 0 };
 	int r;
 
@@ -113,7 +117,8 @@ static int state(const char *seed)
 
 static int open_listener(const char *port)
 {
-	struct sockaddr_in6 at = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)atoi(port)) };
+	struct sockaddr_in6 at = { .sin6_family = AF_INET6,
+				   .sin6_port = htons((uint16_t)atoi(port)) };
 	int fd = socket(AF_INET6, SOCK_STREAM, 0), off = 0, on = 1;
 
 	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);

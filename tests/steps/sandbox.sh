@@ -6,7 +6,7 @@
 sandbox_enter() {
 	[ -z "${SANDBOX:-}" ] || return 0
 	[ "$(id -u)" = 0 ] || { echo "skipped: ${0##*/} needs root"; exit 0; }
-	SANDBOX=1 exec unshare --mount --net --propagation private bash "$0" "$@"
+	SANDBOX=1 exec unshare --mount --net --pid --fork --kill-child --propagation private bash "$0" "$@"
 }
 
 # Makes $ROOT: the machine's files, and whatever is written lies in memory.
@@ -48,6 +48,7 @@ expect() {
 	# shellcheck disable=SC2254 # a pattern is meant
 	case $said in $pattern) ok "$name" ;; *) bad "$name" "said: $said" ;; esac
 }
+same() { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "wanted $2, have $3"; fi; } # NAME WANTED HAVE
 yes() { local name=$1; shift; if "$@" >/dev/null 2>&1; then ok "$name"; else bad "$name"; fi; }
 no() { local name=$1; shift; if "$@" >/dev/null 2>&1; then bad "$name"; else ok "$name"; fi; }
 

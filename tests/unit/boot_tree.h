@@ -17,12 +17,14 @@ static const char tree_description[] =
 	"cluster:\n"
 	"  name: railiance\n"
 	"  nodes:\n"
-	"  - { name: phoenix-a, address: 192.0.2.11/24, mac: \"52:54:00:00:00:0a\", data: /dev/loop-none }\n"
+	"  - { name: phoenix-a, address: 192.0.2.11/24, mac: \"52:54:00:00:00:0a\", data: "
+	"/dev/loop-none }\n"
 	"  - { name: phoenix-b, address: 192.0.2.12/24, mac: \"52:54:00:00:00:0b\" }\n"
 	"  - { name: phoenix-c, address: 192.0.2.13/24, mac: \"52:54:00:00:00:0c\" }\n"
 	"  network: { gateway: 192.0.2.1, dns: [ 192.0.2.1 ], ntp: [ 192.0.2.1 ] }\n"
 	"  vip: 192.0.2.10\n"
-	"  admin: { ssh_keys: [ \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0Yw7kq6vWFPzY0f5q8jU1l0JZyq0m3nOa5mC3m0abc a\" ],\n"
+	"  admin: { ssh_keys: [ \"ssh-ed25519 "
+	"AAAAC3NzaC1lZDI1NTE5AAAAIJ0Yw7kq6vWFPzY0f5q8jU1l0JZyq0m3nOa5mC3m0abc a\" ],\n"
 	"           from: [ 198.51.100.0/24 ] }\n"
 	"domain: example.org\n"
 	"acme: { email: ops@example.org, server: staging }\n";
@@ -53,7 +55,6 @@ __attribute__((unused)) static struct seed *tree_seed(const char *description, i
 		diags_print(&d);
 		fail();
 	}
-	seed->source = mem_strdup("test");
 	return seed;
 }
 
@@ -93,11 +94,13 @@ __attribute__((unused)) static void tree_free(struct tree *t)
 }
 
 /* Runs one step as the engine does. The result's text in R. */
-__attribute__((unused)) static int tree_step(struct tree *t, const char *name, struct step_result *r)
+__attribute__((unused)) static int tree_step(struct tree *t, const char *name,
+					     struct step_result *r)
 {
 	struct step_result results[32] = { 0 };
-	struct engine e = { .boot = &t->boot, .steps = steps, .results = results,
-			    .n = engine_count(steps) };
+	struct engine e = {
+		.boot = &t->boot, .steps = steps, .results = results, .n = engine_count(steps)
+	};
 	struct fault f = { 0 };
 	int ret = engine_step(&e, name, &f);
 

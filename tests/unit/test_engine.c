@@ -9,7 +9,7 @@
 #include <ftw.h>
 #include <unistd.h>
 
-static int state_of[3];    /* what check says; apply makes it 0 unless stuck */
+static int state_of[3]; /* what check says; apply makes it 0 unless stuck */
 static int applied[3];
 static int apply_result[3];
 static bool stuck;
@@ -29,15 +29,15 @@ static int apply_n(struct fault *f, int n)
 		state_of[n] = 0;
 	return 0;
 }
-#define STEP_OF(n)                                                                                 \
-	static int check_##n(struct boot *b, struct fault *f)                                      \
-	{                                                                                          \
-		return check_n(b, f, n);                                                           \
-	}                                                                                          \
-	static int apply_##n(struct boot *b, struct fault *f)                                      \
-	{                                                                                          \
-		(void)b;                                                                           \
-		return apply_n(f, n);                                                              \
+#define STEP_OF(n)                                            \
+	static int check_##n(struct boot *b, struct fault *f) \
+	{                                                     \
+		return check_n(b, f, n);                      \
+	}                                                     \
+	static int apply_##n(struct boot *b, struct fault *f) \
+	{                                                     \
+		(void)b;                                      \
+		return apply_n(f, n);                         \
 	}
 STEP_OF(0)
 STEP_OF(1)
@@ -64,8 +64,12 @@ static void count(void *user, const struct engine *e, size_t i)
 static void begin(struct fixture *x, int a, int b, int c)
 {
 	*x = (struct fixture){ .boot.live = true };
-	x->engine = (struct engine){ .boot = &x->boot, .steps = table, .results = x->results,
-				     .n = engine_count(table), .report = count, .user = x };
+	x->engine = (struct engine){ .boot = &x->boot,
+				     .steps = table,
+				     .results = x->results,
+				     .n = engine_count(table),
+				     .report = count,
+				     .user = x };
 	state_of[0] = a, state_of[1] = b, state_of[2] = c;
 	memset(applied, 0, sizeof applied);
 	memset(apply_result, 0, sizeof apply_result);

@@ -12,7 +12,8 @@ static int parse(const char *text, struct json **j, struct fault *f)
 
 static void test_lookup(void **state)
 {
-	const char *text = "{\"metadata\":{\"name\":\"a\",\"n\":3,\"on\":true},\"items\":[1,{\"k\":\"v\"}]}";
+	const char *text =
+		"{\"metadata\":{\"name\":\"a\",\"n\":3,\"on\":true},\"items\":[1,{\"k\":\"v\"}]}";
 	_json_ struct json *j = NULL;
 	struct fault f = { 0 };
 
@@ -52,9 +53,9 @@ static void test_refused(void **state)
 	static const struct {
 		const char *text, *says;
 	} cases[] = {
-		{ "{\"a\":1,\n \"a\":2}", "2:" },	{ "", "1:1" },		  { "{", "1:" },
-		{ "{\"a\\u0000b\":1}", "1:" },		{ "{} x", "1:" },	  { "\"\xff\"", "1:" },
-		{ "[99999999999999999999]", "1:" },	{ "{'a':1}", "1:" },
+		{ "{\"a\":1,\n \"a\":2}", "2:" },   { "", "1:1" },	 { "{", "1:" },
+		{ "{\"a\\u0000b\":1}", "1:" },	    { "{} x", "1:" },	 { "\"\xff\"", "1:" },
+		{ "[99999999999999999999]", "1:" }, { "{'a':1}", "1:" },
 	};
 
 	(void)state;
@@ -105,8 +106,9 @@ static void test_build(void **state)
 	copy = json_copy(j);
 	json_set_str(j, "z", "other");
 	json_print(copy, 0, &out);
-	assert_string_equal(out.p,
-			    "{\"z\":\"text\",\"a\":1152921504606846976,\"b\":false,\"list\":[\"one\",{}]}");
+	assert_string_equal(
+		out.p,
+		"{\"z\":\"text\",\"a\":1152921504606846976,\"b\":false,\"list\":[\"one\",{}]}");
 	assert_int_equal(parse(out.p, &again, NULL), 0);
 	str_reset(&out);
 	json_print(list, 2, &out);
@@ -127,8 +129,9 @@ static void test_foreign_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lookup),	cmocka_unit_test(test_wrong_shape), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_levels),	cmocka_unit_test(test_build),	    cmocka_unit_test(test_foreign_bytes),
+		cmocka_unit_test(test_lookup),	cmocka_unit_test(test_wrong_shape),
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_build),	cmocka_unit_test(test_foreign_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

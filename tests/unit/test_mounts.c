@@ -7,14 +7,14 @@
 
 #include <sys/sysmacros.h>
 
-static const char table[] =
-	"22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n"
-	"30 22 7:0 / /var/lib/phoenix rw,noatime shared:7 master:3 - ext4 /dev/loop0 rw,errors=remount-ro\n"
-	"31 22 7:0 /rancher /var/lib/rancher rw,noatime - ext4 /dev/loop0 rw\n"
-	"32 22 7:0 /kubelet /var/lib/kubelet rw,noatime - ext4 /dev/loop0 rw\n"
-	"33 22 7:0 /node /etc/rancher/node rw,noatime - ext4 /dev/loop0 rw\n"
-	"40 22 0:5 / /mnt/with\\040space rw - tmpfs no\\134ne rw\n"
-	"nonsense\n";
+static const char table[] = "22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n"
+			    "30 22 7:0 / /var/lib/phoenix rw,noatime shared:7 master:3 - ext4 "
+			    "/dev/loop0 rw,errors=remount-ro\n"
+			    "31 22 7:0 /rancher /var/lib/rancher rw,noatime - ext4 /dev/loop0 rw\n"
+			    "32 22 7:0 /kubelet /var/lib/kubelet rw,noatime - ext4 /dev/loop0 rw\n"
+			    "33 22 7:0 /node /etc/rancher/node rw,noatime - ext4 /dev/loop0 rw\n"
+			    "40 22 0:5 / /mnt/with\\040space rw - tmpfs no\\134ne rw\n"
+			    "nonsense\n";
 
 static void put_table(struct tree *t, const char *text)
 {
@@ -116,7 +116,8 @@ static void anothers_record_is_named(void **state)
 	/* another cluster of the same name: other keys */
 	assert_int_equal(data_record_ours(&b->boot, &theirs, &f), 0);
 	assert_int_equal(data_record_is_ours(&t->boot, &theirs, "/dev/x", &f), -EPERM);
-	assert_non_null(strstr(f.text, "/dev/x belongs to another cluster (node phoenix-b of 'railiance'"));
+	assert_non_null(
+		strstr(f.text, "/dev/x belongs to another cluster (node phoenix-b of 'railiance'"));
 	assert_int_equal(data_record_ours(&t->boot, &own, &f), 0);
 	free(own.node);
 	own.node = mem_strdup("phoenix-c");
@@ -148,8 +149,11 @@ static void a_record_is_read_back_or_refused(void **state)
 	assert_string_equal(back.node, "phoenix-a");
 	assert_string_equal(back.wiped_by, t->boot.seed->sha256);
 	for (size_t i = 0; i < 4; i++) {
-		static const char *const bad[] = { "", "{", "{\"version\": 2}",
-						   "{\"version\":1,\"cluster\":\"x\",\"node\":\"y\",\"exchange_ca\":\"zz\",\"wiped_by\":\"\"}" };
+		static const char *const bad[] = {
+			"", "{", "{\"version\": 2}",
+			"{\"version\":1,\"cluster\":\"x\",\"node\":\"y\",\"exchange_ca\":\"zz\","
+			"\"wiped_by\":\"\"}"
+		};
 
 		data_record_free(&back);
 		tree_put(t, "/d/state/data.json", bad[i]);

@@ -1,5 +1,5 @@
-/* Secrets: what is issued reads back and checks clean, a node's part holds no more than it needs, and YAML that is written
- * reads back byte for byte. */
+/* Secrets: what is issued reads back and checks clean, a node's part holds no more than it needs,
+ * and YAML that is written reads back byte for byte. */
 #include "tests/unit/test.h"
 
 #include "cloud-init/init_template.h"
@@ -100,7 +100,8 @@ static void test_k3s_form(void **state)
 	assert_true(root.is_ca && leaf.is_ca);
 	assert_true(leaf.not_after - leaf.not_before > 19LL * 365 * 86400);
 	assert_int_equal(crypto_cert_verify(issued->etcd_server_ca, issued->root_ca, -1, NULL), 0);
-	assert_int_equal(crypto_cert_verify(issued->etcd_server_ca, issued->exchange_ca, -1, NULL), -EACCES);
+	assert_int_equal(crypto_cert_verify(issued->etcd_server_ca, issued->exchange_ca, -1, NULL),
+			 -EACCES);
 	assert_true(crypto_key_is_sec1(issued->service_key));
 	assert_true(str_starts(issued->token, "K10"));
 	assert_memory_equal(issued->token + 3, root.sha256, 64);
@@ -134,9 +135,28 @@ static void test_no_description(void **state)
 static void test_yaml_written(void **state)
 {
 	static const char *const texts[] = {
-		"x", "", "a\nb", "a\nb\n", "a\n\n\n", "\n", "\na\n", "  a\nb\n", "a\n  b\n\n  c\n", "a \n\tb\n", "a\r\nb\r\n",
-		"\"\\\x01\x7f\n", "caf\xc3\xa9\n\xc2\x85x\n", "a\n\xe2\x80\xa8\n", "\xef\xbb\xbf" "a\n", "- a: [\n", "# a\n#b\n",
-		"a\n ", "a\n \n", "...\n---\nx\n", "key: |\n  x\n",
+		"x",
+		"",
+		"a\nb",
+		"a\nb\n",
+		"a\n\n\n",
+		"\n",
+		"\na\n",
+		"  a\nb\n",
+		"a\n  b\n\n  c\n",
+		"a \n\tb\n",
+		"a\r\nb\r\n",
+		"\"\\\x01\x7f\n",
+		"caf\xc3\xa9\n\xc2\x85x\n",
+		"a\n\xe2\x80\xa8\n",
+		"\xef\xbb\xbf"
+		"a\n",
+		"- a: [\n",
+		"# a\n#b\n",
+		"a\n ",
+		"a\n \n",
+		"...\n---\nx\n",
+		"key: |\n  x\n",
 	};
 
 	(void)state;

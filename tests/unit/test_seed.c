@@ -1,4 +1,5 @@
-/* Which seed counts: places in their order, corrected seeds, old sticks, broken ones; and what is removed afterwards. */
+/* Which seed counts: places in their order, corrected seeds, old sticks, broken ones; and what is
+ * removed afterwards. */
 #include "tests/unit/test.h"
 
 #include "cloud-init/init_template.h"
@@ -35,7 +36,8 @@ static int issue(const char *name, struct str *text, struct cluster_config **c, 
 static int setup_all(void **state)
 {
 	(void)state;
-	return issue("railiance", &description, &config, &secrets) < 0 || issue("other", &other, &other_config, &foreign) < 0;
+	return issue("railiance", &description, &config, &secrets) < 0 ||
+	       issue("other", &other, &other_config, &foreign) < 0;
 }
 
 static int teardown_all(void **state)
@@ -210,7 +212,8 @@ static void test_broken_import(void **state)
 
 static void test_cmdline(void **state)
 {
-	static const char line[] = "quiet phoenix.seed=http://a/1 phoenix.seed=http://192.0.2.9/s phoenix.seed-sha256=ab";
+	static const char line[] =
+		"quiet phoenix.seed=http://a/1 phoenix.seed=http://192.0.2.9/s phoenix.seed-sha256=ab";
 	static const char init[] = "/sbin/init\0phoenix.seed=http://b/";
 	_free_ char *url = NULL, *hash = NULL, *url2 = NULL, *hash2 = NULL;
 	_diags_ struct diags d = { 0 };
@@ -238,7 +241,8 @@ static void test_scrub(void **state)
 	(void)state;
 	put(NOCLOUD, "one", 0);
 	put(ETC, "two", 0);
-	assert_true(fs_write_text(&fs, "/var/lib/cloud/seed/nocloud/meta-data", 0644, "instance-id: x\n", NULL) >= 0);
+	assert_true(fs_write_text(&fs, "/var/lib/cloud/seed/nocloud/meta-data", 0644,
+				  "instance-id: x\n", NULL) >= 0);
 	assert_int_equal(seed_scrub(&fs, true, &left, &f), -ENOENT); /* nothing imported */
 	expect("one", 1);
 	put(NOCLOUD_NET, "three", 0); /* never taken: stays */
@@ -253,12 +257,14 @@ static void test_scrub(void **state)
 	assert_int_equal(seed_scrub(&fs, true, &left, &f), 0);
 	assert_int_equal(left.lines.n, 0);
 	/* a URL is out of reach, and said so */
-	assert_true(fs_write_text(&fs, "/proc/cmdline", 0644, "phoenix.seed=http://192.0.2.9/s\n", NULL) >= 0);
+	assert_true(fs_write_text(&fs, "/proc/cmdline", 0644, "phoenix.seed=http://192.0.2.9/s\n",
+				  NULL) >= 0);
 	assert_int_equal(seed_scrub(&fs, true, &left, &f), 0);
 	assert_int_equal(left.lines.n, 1);
 }
 
-/* A power cut at each step of the import: the next search ends with a whole seed, the same or the corrected one. */
+/* A power cut at each step of the import: the next search ends with a whole seed, the same or the
+ * corrected one. */
 static int steps_left;
 static int cut(const char *step, const char *path)
 {
@@ -275,7 +281,9 @@ static void test_power_cut(void **state)
 		_seed_ struct seed *s = find(ANY);
 		int r;
 
-		assert_string_equal(s->source, fs_exists(&fs, SEED_IMPORTED) ? SEED_IMPORTED : "/var/lib/cloud/seed/nocloud");
+		assert_string_equal(s->source, fs_exists(&fs, SEED_IMPORTED)
+						       ? SEED_IMPORTED
+						       : "/var/lib/cloud/seed/nocloud");
 		steps_left = steps;
 		fs_fault_hook = cut;
 		r = seed_import(&fs, s, NULL);
@@ -304,8 +312,14 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_none),	      TEST(test_order_and_import), TEST(test_corrected), TEST(test_broken_does_not_harm),
-		TEST(test_first_place_decides), TEST(test_broken_import),  TEST(test_cmdline),	 TEST(test_scrub),
+		TEST(test_none),
+		TEST(test_order_and_import),
+		TEST(test_corrected),
+		TEST(test_broken_does_not_harm),
+		TEST(test_first_place_decides),
+		TEST(test_broken_import),
+		TEST(test_cmdline),
+		TEST(test_scrub),
 		TEST(test_power_cut),
 	};
 

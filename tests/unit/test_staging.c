@@ -31,7 +31,8 @@ static void fill(const char *target, const char *text, bool replace, int expecte
 
 static void test_appears(void **state)
 {
-	_free_ char *target = mem_printf("%s/new/", base), *file = mem_printf("%s/new/a/b/file", base);
+	_free_ char *target = mem_printf("%s/new/", base),
+		    *file = mem_printf("%s/new/a/b/file", base);
 
 	(void)state;
 	fill(target, "one", false, 0);

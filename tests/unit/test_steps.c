@@ -1,4 +1,5 @@
-/* The steps on a tree of files: what each leaves behind, that the second run finds nothing to do, and what each refuses. */
+/* The steps on a tree of files: what each leaves behind, that the second run finds nothing to do,
+ * and what each refuses. */
 #include "tests/unit/boot_tree.h"
 
 #include "firstboot/firewall.h"
@@ -121,10 +122,11 @@ static void the_nodes_names_stand_between_markers(void **state)
 	tree_put(t, "/etc/hosts", "127.0.0.1 localhost\n10.0.0.1 mine");
 	tree_step_twice(t, "network");
 	text = tree_text(t, "/etc/hosts");
-	assert_string_equal(text, "127.0.0.1 localhost\n10.0.0.1 mine\n"
-				  "# phoenix: the three nodes\n"
-				  "192.0.2.11 phoenix-a\n192.0.2.12 phoenix-b\n192.0.2.13 phoenix-c\n"
-				  "# phoenix: end\n");
+	assert_string_equal(text,
+			    "127.0.0.1 localhost\n10.0.0.1 mine\n"
+			    "# phoenix: the three nodes\n"
+			    "192.0.2.11 phoenix-a\n192.0.2.12 phoenix-b\n192.0.2.13 phoenix-c\n"
+			    "# phoenix: end\n");
 	tree_free(t);
 }
 

@@ -9,7 +9,8 @@
 
 static void test_duration(void **state)
 {
-	static const char *const bad[] = { "", "d", "0d", "21", "-1d", "1.5h", "21 d", "21D", "4000d", "99999999999s", "1dd", "+1d" };
+	static const char *const bad[] = { "",	   "d",	  "0d",	   "21",	   "-1d", "1.5h",
+					   "21 d", "21D", "4000d", "99999999999s", "1dd", "+1d" };
 	int64_t s = 7;
 
 	(void)state;
@@ -24,7 +25,9 @@ static void test_duration(void **state)
 
 static void test_size(void **state)
 {
-	static const char *const bad[] = { "", "Gi", "0Gi", "20", "20G", "20GB", "20gi", "-1Gi", "1025Ti", "9999999999Ti", "99999999999Ki" };
+	static const char *const bad[] = { "",	     "Gi",	     "0Gi",	     "20",
+					   "20G",    "20GB",	     "20gi",	     "-1Gi",
+					   "1025Ti", "9999999999Ti", "99999999999Ki" };
 	int64_t b;
 
 	(void)state;
@@ -38,10 +41,31 @@ static void test_size(void **state)
 static void test_cron_fields(void **state)
 {
 	static const char *const bad[] = {
-		"",	      "* * * *",     "* * * * * *",  "60 * * * *",   "* 24 * * *",  "* * 0 * *",   "* * 32 * *",
-		"* * * 0 *",  "* * * 13 *",  "* * * * 7",    "*/0 * * * *",  "5-1 * * * *", "1,, * * * *", ", * * * *",
-		"1- * * * *", "-1 * * * *",  "1/ * * * *",   "*/60 * * * *", "x * * * *",   "* * * foo *", "* * * * sunday",
-		"@daily",     "1 2 3 4 5 6", "99999 * * * *", "1-2-3 * * * *",
+		"",
+		"* * * *",
+		"* * * * * *",
+		"60 * * * *",
+		"* 24 * * *",
+		"* * 0 * *",
+		"* * 32 * *",
+		"* * * 0 *",
+		"* * * 13 *",
+		"* * * * 7",
+		"*/0 * * * *",
+		"5-1 * * * *",
+		"1,, * * * *",
+		", * * * *",
+		"1- * * * *",
+		"-1 * * * *",
+		"1/ * * * *",
+		"*/60 * * * *",
+		"x * * * *",
+		"* * * foo *",
+		"* * * * sunday",
+		"@daily",
+		"1 2 3 4 5 6",
+		"99999 * * * *",
+		"1-2-3 * * * *",
 	};
 	struct cron c;
 	struct fault f;
@@ -65,9 +89,10 @@ static void test_cron_dates(void **state)
 		const char *text;
 		int gap; /* -1: never */
 	} cases[] = {
-		{ "0 3 * * 0", 7 },    { "0 3 * * *", 1 },    { "0 3 * * 0,3", 4 }, { "0 3 31 2 *", -1 },
-		{ "0 3 30 2 *", -1 },  { "0 3 31 4,6 *", -1 }, { "0 3 29 2 *", 1461 }, { "0 3 31 * *", 61 },
-		{ "0 3 1 * *", 31 },   { "0 3 31 2 0", 350 },
+		{ "0 3 * * 0", 7 },	{ "0 3 * * *", 1 },   { "0 3 * * 0,3", 4 },
+		{ "0 3 31 2 *", -1 },	{ "0 3 30 2 *", -1 }, { "0 3 31 4,6 *", -1 },
+		{ "0 3 29 2 *", 1461 }, { "0 3 31 * *", 61 }, { "0 3 1 * *", 31 },
+		{ "0 3 31 2 0", 350 },
 	};
 
 	(void)state;
@@ -100,8 +125,9 @@ static void test_cron_days(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_duration),   cmocka_unit_test(test_size),	     cmocka_unit_test(test_cron_fields),
-		cmocka_unit_test(test_cron_dates), cmocka_unit_test(test_cron_days),
+		cmocka_unit_test(test_duration),    cmocka_unit_test(test_size),
+		cmocka_unit_test(test_cron_fields), cmocka_unit_test(test_cron_dates),
+		cmocka_unit_test(test_cron_days),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

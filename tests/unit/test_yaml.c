@@ -8,8 +8,9 @@
 
 static void test_tree(void **state)
 {
-	static const char text[] = "\xef\xbb\xbf# comment\ncluster:\n  name: \"r\\u00e9\"\n  nodes:\n"
-				   "    - { name: a, on: true }\n    - b\nempty:\ntext: |\n  one\n  two\n";
+	static const char text[] =
+		"\xef\xbb\xbf# comment\ncluster:\n  name: \"r\\u00e9\"\n  nodes:\n"
+		"    - { name: a, on: true }\n    - b\nempty:\ntext: |\n  one\n  two\n";
 	_diags_ struct diags d = { 0 };
 	_yaml_ struct yaml *y = NULL;
 	const struct yaml *nodes, *name;
@@ -42,16 +43,21 @@ static void test_refused(void **state)
 	} cases[] = {
 		{ "", "f:1:1: nothing in it" },
 		{ "# only a comment\n", "f:1:1: nothing in it" },
-		{ "a: 1\nb: &x 2\n", "f:2:4: an anchor (&name) is not allowed: write the value out where it is needed" },
-		{ "a: *x\n", "f:1:4: an alias (*name) is not allowed: write the value out, or quote it" },
+		{ "a: 1\nb: &x 2\n",
+		  "f:2:4: an anchor (&name) is not allowed: write the value out where it is needed" },
+		{ "a: *x\n",
+		  "f:1:4: an alias (*name) is not allowed: write the value out, or quote it" },
 		{ "a: !!int 3\n", "f:1:4: a tag (!name) is not allowed" },
 		{ "a: 1\nb: 2\na: 3\n", "f:3:1: the key 'a' is here twice; first in line 1" },
 		{ "a: 1\n---\nb: 2\n", "f:2:1: a second document begins here; one is allowed" },
 		{ "a:\n\tb: 1\n", "f:2:1: a tab; YAML is indented by spaces only" },
-		{ "a: 1\n b: 2\n", "f:2:3: a ':' is not allowed here: quote the value, or correct the indentation" },
-		{ "a: b: c\n", "f:1:5: a ':' is not allowed here: quote the value, or correct the indentation" },
+		{ "a: 1\n b: 2\n",
+		  "f:2:3: a ':' is not allowed here: quote the value, or correct the indentation" },
+		{ "a: b: c\n",
+		  "f:1:5: a ':' is not allowed here: quote the value, or correct the indentation" },
 		{ "a: @b\n", "f:1:4: this character cannot begin a value: quote the value" },
-		{ "a\nb: 1\n", "f:2:2: a ':' is not allowed here: quote the value, or correct the indentation" },
+		{ "a\nb: 1\n",
+		  "f:2:2: a ':' is not allowed here: quote the value, or correct the indentation" },
 		{ "a: \"x\nb: 1\n",
 		  "f:3:1: the text ends within a quoted value (scanning a quoted scalar that began in line 1)" },
 		{ "a: [1, 2\nb: 3\n",
@@ -69,7 +75,8 @@ static void test_refused(void **state)
 		_diags_ struct diags d = { 0 };
 		struct yaml *y = NULL;
 
-		assert_int_equal(yaml_parse("f", cases[i].text, strlen(cases[i].text), &y, &d), -EINVAL);
+		assert_int_equal(yaml_parse("f", cases[i].text, strlen(cases[i].text), &y, &d),
+				 -EINVAL);
 		assert_null(y);
 		assert_int_equal(d.lines.n, 1);
 		assert_string_equal(d.lines.v[0], cases[i].says);
@@ -148,7 +155,8 @@ static void test_bomb(void **state)
 	(void)state;
 	str_add(&s, "a: &a [x, x, x]\n");
 	for (char c = 'b'; c < 'j'; c++)
-		str_addf(&s, "%c: &%c [*%c, *%c, *%c, *%c, *%c]\n", c, c, c - 1, c - 1, c - 1, c - 1, c - 1);
+		str_addf(&s, "%c: &%c [*%c, *%c, *%c, *%c, *%c]\n", c, c, c - 1, c - 1, c - 1,
+			 c - 1, c - 1);
 	assert_int_equal(yaml_parse("f", s.p, s.len, &y, &d), -EINVAL);
 	assert_int_equal(d.lines.n, 9 + 8 * 5);
 }
@@ -177,8 +185,9 @@ static void test_places(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tree),   cmocka_unit_test(test_refused), cmocka_unit_test(test_all_at_once),
-		cmocka_unit_test(test_nul),    cmocka_unit_test(test_limits),  cmocka_unit_test(test_bomb),
+		cmocka_unit_test(test_tree),	    cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_all_at_once), cmocka_unit_test(test_nul),
+		cmocka_unit_test(test_limits),	    cmocka_unit_test(test_bomb),
 		cmocka_unit_test(test_places),
 	};
 

@@ -13,6 +13,8 @@
 . "$LAB_HOME/lib/common.sh"
 # shellcheck source=cgroup.sh
 . "$LAB_HOME/lib/cgroup.sh"
+# shellcheck source=k3s.sh
+. "$LAB_HOME/lib/k3s.sh"
 places_set
 
 lab() { "$LAB_HOME/lab" "$@"; }
