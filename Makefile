@@ -87,7 +87,9 @@ INSTALL := $(foreach f,$(wildcard units/*.service),$(f):lib/systemd/system:$(not
 
 install: all ## program, units, man pages, completion below $(DESTDIR)$(PREFIX)
 	install -D -m 755 $(BUILD)/phoenix $(DESTDIR)$(PREFIX)/bin/phoenix
+	@# the units name the program where it is installed
 	@set -e; for i in $(INSTALL); do IFS=:; set -- $$i; install -D -m 644 $$1 $(DESTDIR)$(PREFIX)/$$2/$$3; done
+	@sed -i 's|/usr/bin/phoenix|$(PREFIX)/bin/phoenix|' $(DESTDIR)$(PREFIX)/lib/systemd/system/phoenix-firstboot.service
 
 dist: ## a source archive of the committed tree
 	git archive --format=tar.gz --prefix=threephoenix-$(VERSION)/ -o build/threephoenix-$(VERSION).tar.gz HEAD

@@ -1,4 +1,4 @@
-/* The node's way into the Kubernetes API: it holds the client CA (every server does), so it mints itself a certificate that is good for an hour instead of keeping a
+/* The node's way into the Kubernetes API: it holds the client CA (every server does), so it mints itself a certificate that is good for a day instead of keeping a
  * credential on disk. */
 #include "firstboot/cluster.h"
 #include "firstboot/paths.h"

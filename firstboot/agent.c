@@ -94,7 +94,7 @@ static void fill_from_records(const struct records *r, struct node_view *v)
 	v->retired = r->retired;
 	v->retired_for = r->retired_for;
 	v->marker[0] = 0;
-	if (v->state == NODE_BLANK && r->formed)
+	if (v->state == NODE_BLANK && r->formed && !str_eq(r->cluster, r->words.abandoned))
 		memcpy(v->marker, r->cluster, ID_LEN);
 }
 
@@ -119,7 +119,8 @@ void agent_refresh(struct agent *a)
 		a->trouble[0] = 0;
 	}
 	fill_from_records(&a->rec, &v);
-	if (v.state != NODE_BLANK)
+	/* also when K3s ended without having left anything: only the main thread starts it, and it is here */
+	if (v.state != NODE_BLANK || !k3s_is_running())
 		a->leaving_blank = false;
 	a->me = v;
 	pthread_mutex_unlock(&a->lock);
@@ -241,7 +242,6 @@ int agent_start(struct boot *b, struct agent **ret, struct fault *f)
 
 	a->boot = b;
 	a->fs = &b->fs;
-	memcpy(a->seed_sha256, b->seed->sha256, sizeof a->seed_sha256);
 	a->seed = b->seed;
 	a->rec.promise.node = -1;
 	a->me.promise.node = -1;

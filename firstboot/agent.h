@@ -16,7 +16,7 @@ struct agent {
 	struct boot *boot; /* the main thread's */
 	const struct fs *fs;
 	const struct seed *seed;
-	char seed_sha256[65]; /* of the seed it was started with */
+
 	struct tls *tls;
 	pthread_mutex_t lock; /* guards what follows */
 	struct records rec;
@@ -28,6 +28,7 @@ struct agent {
 	char *status_text;     /* the same, to see a change */
 	/* Of the main thread alone: when K3s was last started, and when it may be again. */
 	int64_t started_at, next_start;
+	int64_t seen_ready; /* when its own K3s last said that it is ready */
 	struct backoff restarts;
 	int listener;
 	pthread_t threads[SERVERS];

@@ -3,6 +3,7 @@
 
 #include "firstboot/k3s.h"
 #include "firstboot/paths.h"
+#include "lib/crypto.h"
 #include "lib/log.h"
 #include "lib/timer.h"
 
@@ -49,6 +50,23 @@ static void give_promise(struct agent *a, int from, const struct ask *ask, struc
 		log_info("promised %s: forms nothing but its formation %.8s", agent_node(a, from)->name, p.formation);
 }
 
+/* Of two recoveries at once the higher generation wins, then the first node. */
+static bool may_retire(const struct agent *a, int from, const struct ask *ask, char why[WHY_LEN])
+{
+	const struct records *r = &a->rec;
+
+	if (ask->generation <= r->generation) {
+		snprintf(why, WHY_LEN, "is at generation %d already", r->generation);
+		return false;
+	}
+	if (r->recovering && (ask->generation < r->words.generation ||
+			      (ask->generation == r->words.generation && from > a->seed->self))) {
+		snprintf(why, WHY_LEN, "is itself being kept by `recover`, generation %d", r->words.generation);
+		return false;
+	}
+	return true;
+}
+
 /* Durable first, then K3s is stopped, then the answer: who hears "granted" may rely on this node never voting again with its data. */
 static void retire(struct agent *a, int from, const struct ask *ask, struct answer *out)
 {
@@ -59,29 +77,34 @@ static void retire(struct agent *a, int from, const struct ask *ask, struct answ
 		snprintf(out->why, sizeof out->why, "cannot read its own disk: %s", a->trouble);
 		return;
 	}
-	if (ask->generation <= a->rec.generation) {
-		snprintf(out->why, sizeof out->why, "is at generation %d already", a->rec.generation);
+	if (a->leaving_blank) {
+		snprintf(out->why, sizeof out->why, "this node is just starting K3s");
 		return;
 	}
-	if (next.recovering) {
-		snprintf(out->why, sizeof out->why, "is itself being kept by `recover`");
+	if (a->me.state == NODE_BLANK) {
+		/* nothing to retire, but what it promised, or tried itself, must not form beside the one that is kept */
+		next.promise = (struct promise){ .node = -1 };
+		next.formation[0] = 0;
+		out->granted = (*a->rec.formation || a->rec.promise.node >= 0) ? save(a, &next, out) == 0 : true;
+		a->me.promise = a->rec.promise;
 		return;
 	}
+	if (!may_retire(a, from, ask, out->why))
+		return;
+	next.recovering = false;
 	next.retired = ask->generation;
 	next.retired_for = from;
-	if (a->me.state != NODE_BLANK) {
-		if (save(a, &next, out) < 0)
-			return;
-		if (k3s_stop(a->fs, &f) < 0) {
-			snprintf(out->why, sizeof out->why, "K3s does not stop: %s", f.text);
-			return;
-		}
-		a->me.retired = next.retired;
-		a->me.retired_for = from;
-		log_warn("retired in favour of %s, generation %d: this node's cluster data is not started again",
-			 agent_node(a, from)->name, ask->generation);
+	if (save(a, &next, out) < 0)
+		return;
+	a->me.retired = next.retired;
+	a->me.retired_for = from;
+	if (k3s_stop(a->fs, &f) < 0) {
+		snprintf(out->why, sizeof out->why, "K3s does not stop: %s", f.text);
+		return;
 	}
 	out->granted = true;
+	log_warn("retired in favour of %s, generation %d: this node's cluster data is not started again",
+		 agent_node(a, from)->name, ask->generation);
 }
 
 /* A blank node asks for the removal of the learner it was: K3s would do it after five minutes. */
@@ -104,50 +127,72 @@ static void release(struct agent *a, int from, struct answer *out)
 		snprintf(out->why, sizeof out->why, "knows no learner of that node");
 }
 
-static bool apply_word(const struct agent *a, const struct ask *ask, struct records *next, struct answer *out)
+/* Takes back a promise, or the word that nodes are missing. Its own promise only as long as nothing was formed with it. */
+static bool word_forget(const struct agent *a, const struct ask *ask, struct records *next, char why[WHY_LEN])
 {
-	bool known = false;
+	bool known = *ask->formation && str_eq(next->promise.formation, ask->formation);
 
-	if (str_eq(ask->word, "forget")) {
-		known = *ask->formation && str_eq(next->promise.formation, ask->formation);
-		if (known)
-			next->promise = (struct promise){ .node = -1 };
-		for (int i = 0; i < NODE_COUNT; i++) {
-			known = known || (ask->nodes[i] && next->words.missing[i]);
-			next->words.missing[i] = next->words.missing[i] && !ask->nodes[i];
-		}
-		if (!known)
-			snprintf(out->why, sizeof out->why, "no such promise or word is held here");
-		return known;
-	}
-	if (str_eq(ask->word, "abandon")) {
-		known = *ask->cluster && (str_eq(next->cluster, ask->cluster) || str_eq(a->me.marker, ask->cluster));
-		if (!known)
-			snprintf(out->why, sizeof out->why, "this disk belongs to incarnation %s",
-				 *next->cluster ? next->cluster : "(none)");
-		memcpy(next->words.abandoned, ask->cluster, ID_LEN);
-		return known;
-	}
-	for (int i = 0; i < NODE_COUNT; i++)
-		next->words.missing[i] = next->words.missing[i] || ask->nodes[i];
-	next->words.missing[a->seed->self] = false;
-	if (ask->generation > next->words.generation)
-		next->words.generation = ask->generation;
-	if (str_eq(ask->word, "recover")) {
-		if (a->me.state != NODE_MEMBER || a->rec.retired) {
-			snprintf(out->why, sizeof out->why, "this node is %s: nothing to keep",
-				 a->rec.retired ? "retired" : node_state_name(a->me.state));
+	if (known && next->promise.node == a->seed->self) {
+		if (a->me.state != NODE_BLANK || a->leaving_blank) {
+			snprintf(why, WHY_LEN, "this node has formed, or is just forming, with that promise");
 			return false;
 		}
-		next->recovering = true;
-		next->recover_reset = false;
+		next->formation[0] = 0;
 	}
-	return str_eq(ask->word, "recover") || str_eq(ask->word, "missing");
+	if (known)
+		next->promise = (struct promise){ .node = -1 };
+	for (int i = 0; i < NODE_COUNT; i++) {
+		known = known || (ask->nodes[i] && next->words.missing[i]);
+		next->words.missing[i] = next->words.missing[i] && !ask->nodes[i];
+	}
+	if (!known)
+		snprintf(why, WHY_LEN, "no such promise or word is held here");
+	return known;
+}
+
+/* Only what the disk belongs to can be given up. Data without a record gets an id for it. */
+static bool word_abandon(const struct agent *a, const struct ask *ask, struct records *next, char why[WHY_LEN])
+{
+	if (!*ask->cluster && !*next->cluster && a->me.state != NODE_BLANK) {
+		_free_ char *id = crypto_random_hex(16);
+
+		memcpy(next->cluster, id, ID_LEN);
+	} else if (!*ask->cluster || !str_eq(next->cluster, ask->cluster)) {
+		snprintf(why, WHY_LEN, "this disk belongs to incarnation %s", *next->cluster ? next->cluster : "(none)");
+		return false;
+	}
+	memcpy(next->words.abandoned, next->cluster, ID_LEN);
+	return true;
+}
+
+static bool apply_word(const struct agent *a, const struct ask *ask, struct records *next, struct answer *out)
+{
+	bool recover = str_eq(ask->word, "recover");
+
+	if (str_eq(ask->word, "forget"))
+		return word_forget(a, ask, next, out->why);
+	if (str_eq(ask->word, "abandon"))
+		return word_abandon(a, ask, next, out->why);
+	if (!recover && !str_eq(ask->word, "missing"))
+		return false;
+	if (recover && (a->me.state != NODE_MEMBER || a->leaving_blank)) {
+		snprintf(out->why, sizeof out->why, "this node is %s: nothing to keep", node_state_name(a->me.state));
+		return false;
+	}
+	/* `recover` says everything that is true now: an earlier word does not add to it */
+	for (int i = 0; i < NODE_COUNT; i++)
+		next->words.missing[i] = i != a->seed->self && (ask->nodes[i] || (!recover && next->words.missing[i]));
+	if (ask->generation > next->words.generation)
+		next->words.generation = ask->generation;
+	next->recovering = next->recovering || recover;
+	next->recover_reset = next->recover_reset && !recover;
+	return true;
 }
 
 static void take_word(struct agent *a, int from, const struct ask *ask, struct answer *out)
 {
 	struct records next = a->rec;
+	struct fault f = { 0 };
 
 	if (from != a->seed->self) {
 		snprintf(out->why, sizeof out->why, "an operator's word is taken on the node itself");
@@ -157,10 +202,13 @@ static void take_word(struct agent *a, int from, const struct ask *ask, struct a
 		snprintf(out->why, sizeof out->why, "cannot read its own disk: %s", a->trouble);
 		return;
 	}
-	if (apply_word(a, ask, &next, out) && save(a, &next, out) == 0) {
-		out->granted = true;
-		log_warn("operator's word taken: %s", ask->word);
-	}
+	if (!apply_word(a, ask, &next, out) || save(a, &next, out) < 0)
+		return;
+	log_warn("operator's word taken: %s", ask->word);
+	/* At once: nobody may join a list that the word was not about. Should it fail, recover_go does it. */
+	if (str_eq(ask->word, "recover") && k3s_stop(a->fs, &f) < 0)
+		log_warn("K3s does not stop yet: %s", f.text);
+	out->granted = true;
 }
 
 int agent_answer(void *agent, const char *peer, const char *request, size_t len, struct str *answer)
@@ -199,6 +247,9 @@ int agent_answer(void *agent, const char *peer, const char *request, size_t len,
 		break;
 	}
 	out.view = a->me;
+	/* a node that is about to have data does not say that it is blank */
+	if (out.view.state == NODE_BLANK && a->leaving_blank)
+		out.view.state = NODE_JOINING;
 	if (a->status) {
 		/* durations, not moments: two machines' clocks have nothing in common */
 		out.status = json_copy(a->status);

@@ -9,5 +9,5 @@
 int stale_clear(struct agent *a, const struct round *round, int through, struct fault *f);
 /* recover.c: carries on what the operator began with `recover --keep` this node. -EAGAIN until the data has been reset. */
 int recover_go(struct agent *a, const struct round *round, struct fault *f);
-/* admin.c: a client of the cluster's API with a certificate that lives an hour, minted from the client CA; servers in the order FIRST, then the others. */
+/* admin.c: a client of the cluster's API with a certificate that lives a day, minted from the client CA; servers in the order FIRST, then the others. */
 int admin_kube(const struct agent *a, int first, struct kube **ret, struct fault *f);

@@ -83,14 +83,15 @@ bool view_is_lone(const struct node_view *v)
 	return v->state == NODE_MEMBER && v->n_voters == 1 && v->voters[0].id == v->self;
 }
 
-/* Retired data is older than the generation in whose favour it was retired: what joined since is not. */
+/* Retired data is older than the generation in whose favour it was retired: what joined since
+ * is not. */
 static bool in_retirement(const struct node_view *v)
 {
 	return v->retired > v->generation;
 }
 
-/* A ready peer that this node may join or compare with: not of an older generation than this disk saw
- * (its own record, or the one it was retired for). */
+/* A ready peer that this node may join or compare with: not of an older generation than this
+ * disk saw (its own record, or the one it was retired for). */
 static bool may_follow(const struct scene *s, int i)
 {
 	const struct node_view *v = &s->views[i];
@@ -122,8 +123,8 @@ static bool lists_node(const struct node_view *v, int node)
 	return false;
 }
 
-/* The word that I is destroyed was about the disk of that time: a machine that answers, or has joined by
- * our own data, is another one. */
+/* The word that I is destroyed was about the disk of that time: a machine that answers, or has
+ * joined by our own data, is another one. */
 static bool is_missing(const struct scene *s, int i)
 {
 	return s->words->missing[i] && !s->views[i].answered && !lists_node(s->me, i);
@@ -137,9 +138,10 @@ static const char *incarnation(const struct node_view *v)
 	return *v->marker ? v->marker : "unrecorded";
 }
 
-/* Somebody recovered or formed by force since this data was written, or a living cluster is not the one
- * of this data: it must not act again. A blank peer's generation counts only if it belonged to that
- * cluster (marker): one that merely tries to form has recorded the generation of its try. */
+/* Somebody recovered or formed by force since this data was written, or a living cluster is not
+ * the one of this data: it must not act again. A blank peer's generation counts only if it
+ * belonged to that cluster (marker): one that merely tries to form has recorded the generation
+ * of its try. */
 static bool superseded(struct scene *s)
 {
 	const struct node_view *me = s->me;
@@ -177,8 +179,8 @@ static void say_old_disk(struct scene *s, const char *what, const char *who)
 	    who, what, incarnation(s->me), s->names[s->self], s->names[s->self]);
 }
 
-/* May the lone voter trust that I is in no newer cluster? An old first disk or a snapshot coming back
- * believes that it is a whole cluster by itself. */
+/* May the lone voter trust that I is in no newer cluster? An old first disk or a snapshot
+ * coming back believes that it is a whole cluster by itself. */
 static bool lone_clears(struct scene *s, int i)
 {
 	const struct node_view *v = &s->views[i];
@@ -323,7 +325,8 @@ static bool others_are_blank(struct scene *s)
 	return true;
 }
 
-/* A disk that belonged to a cluster whose data is gone: its own, or one that would refuse its promise. */
+/* A disk that belonged to a cluster whose data is gone: its own, or one that would refuse its
+ * promise. */
 static bool markers_forbid(struct scene *s)
 {
 	for (int i = 0; i < NODE_COUNT; i++) {

@@ -1,8 +1,8 @@
-/* The decision that INV-1 hangs on: form a cluster, join one, start what this disk already is, wait,
- * or stop. Pure functions over observations, without clocks, files or network, so that the node, the
- * simulation (tests/sim) and the unit tests run the same code. Each rule has a name (enum rule) by
- * which a mutant build removes it and the simulation must notice. docs/architecture.md tells the
- * schedules behind the rules. */
+/* The decision that INV-1 hangs on: form a cluster, join one, start what this disk already is,
+ * wait, or stop. Pure functions over observations, without clocks, files or network, so that
+ * the node, the simulation (tests/sim) and the unit tests run the same code. Each rule has a
+ * name (enum rule) by which a mutant build removes it and the simulation must notice.
+ * docs/architecture.md tells the schedules behind the rules. */
 #pragma once
 
 #include "cloud-init/config.h"
@@ -109,30 +109,31 @@ extern unsigned decide_removed; /* bit N set: rule N is removed. Tests only */
 #endif
 const char *rule_name(enum rule r);
 
-/* SELF is this node's index; VIEWS[SELF] is what it knows of itself (answered = true) at this moment, the
- * others what they answered in this round. Between this and K3s's start on a blank disk the caller makes
- * sure, under the lock that guards promises, that it still is blank and (ACT_FORM) still holds its own
- * promise of FORMATION. FORMATION is our current formation id ("" when none was begun since we
- * were last blank); NAMES are for the texts. */
+/* SELF is this node's index; VIEWS[SELF] is what it knows of itself (answered = true) at this
+ * moment, the others what they answered in this round. Between this and K3s's start on a blank
+ * disk the caller makes sure, under the lock that guards promises, that it still is blank and
+ * (ACT_FORM) still holds its own promise of FORMATION. FORMATION is our current formation id
+ * ("" when none was begun since we were last blank); NAMES are for the texts. */
 void decide(int self, const struct node_view views[NODE_COUNT], const struct words *words,
 	    const char *formation, const char *const names[NODE_COUNT], struct decision *ret);
 
-/* May this node promise FROM's FORMATION of CLUSTER (begun at GENERATION; ABANDONS = the incarnation an
- * operator gave up for it, or "")? LOCAL is this node's own view at this moment, taken under the lock that
- * also guards the start of K3s. 1 yes; 2 yes, and it holds already; 0 no, with WHY. */
+/* May this node promise FROM's FORMATION of CLUSTER (begun at GENERATION; ABANDONS = the
+ * incarnation an operator gave up for it, or "")? LOCAL is this node's own view at this moment,
+ * taken under the lock that also guards the start of K3s. 1 yes; 2 yes, and it holds already; 0
+ * no, with WHY. */
 int decide_promise(const struct node_view *local, int from, const struct promise *asked,
 		   int generation, const char *abandons, char why[WHY_LEN]);
 
-/* May `recover --keep SELF` reset this node's etcd to itself alone, as GENERATION? Every other node must
- * be retired for it, or blank and promised to nobody else, or declared destroyed in WORDS. Of the others
- * only answers to the request to retire count (answered = false for the rest: what was seen before may
- * have changed); a blank node that is asked ends its promises and its own try. 1 yes; 0 no, with WHY
- * naming each. */
+/* May `recover --keep SELF` reset this node's etcd to itself alone, as GENERATION? Every other
+ * node must be retired for it, or blank and promised to nobody else, or declared destroyed in
+ * WORDS. Of the others only answers to the request to retire count (answered = false for the
+ * rest: what was seen before may have changed); a blank node that is asked ends its promises
+ * and its own try. 1 yes; 0 no, with WHY naming each. */
 int decide_recover(int self, const struct node_view views[NODE_COUNT], const struct words *words,
 		   int generation, const char *const names[NODE_COUNT], char why[WHY_LEN]);
 
-/* Did the others go on while this node was out of sight, to the GENERATION of its `recover` or beyond? Then
- * that word is void: the caller ends it, and decide() says what is so. */
+/* Did the others go on while this node was out of sight, to the GENERATION of its `recover` or
+ * beyond? Then that word is void: the caller ends it, and decide() says what is so. */
 bool recover_is_void(int self, const struct node_view views[NODE_COUNT], int generation);
 
 /* Its own etcd data names this node and no other voter. */

@@ -22,6 +22,7 @@
 #define FAIL_CAP 30000
 #define WATCH_MS 3000
 #define FULL_PASS_MS 300000
+#define SEED_MS 20000
 
 const char firstboot_usage[] =
 	"Usage: phoenix firstboot [--plan] [--root DIR] [--json]\n\n"
@@ -57,6 +58,7 @@ struct daemon {
 	size_t stuck;	   /* step that was not done last time: a new one begins with short waits */
 	bool ready;	   /* READY=1 was sent */
 	int64_t full_pass; /* when the whole table was last gone through */
+	int64_t next_seed; /* when to look for a corrected seed */
 };
 
 static void report(void *user, const struct engine *e, size_t i)
@@ -107,10 +109,18 @@ static int look_again(struct daemon *d, struct fault *f)
 	return engine_pass(&d->engine, f);
 }
 
-/* A corrected seed is taken up by starting over: half of the program holds what it read from the old one. */
-static bool seed_changed(const struct boot *b)
+/* A corrected seed is taken up by starting over: half of the program holds what it read from the old one. Looked for often only while something is wrong: media
+ * are mounted for it. */
+static bool seed_changed(struct daemon *d)
 {
-	return b->agent && b->seed && !str_eq(b->seed->sha256, b->agent->seed_sha256);
+	const struct boot *b = d->engine.boot;
+	_diags_ struct diags diags = { 0 };
+	_seed_ struct seed *now = NULL;
+
+	if (!b->seed || timer_now() < d->next_seed)
+		return false;
+	d->next_seed = timer_now() + (d->ready ? FULL_PASS_MS : SEED_MS);
+	return seed_find(&b->fs, &now, &diags, NULL) == 0 && !str_eq(now->sha256, b->seed->sha256);
 }
 
 static void say_ready(struct daemon *d)
@@ -124,7 +134,7 @@ static void say_ready(struct daemon *d)
 	log_info("this node is in its described state");
 }
 
-static int run_daemon(struct boot *b, char **argv)
+static int run_daemon(struct boot *b)
 {
 	struct daemon d = { .engine = { .boot = b, .steps = steps, .n = engine_count(steps), .report = report } };
 	struct sigaction sa = { .sa_handler = on_signal };
@@ -137,13 +147,14 @@ static int run_daemon(struct boot *b, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	d.progress.fs = &b->fs;
 	d.full_pass = -FULL_PASS_MS;
+	d.next_seed = timer_now() + SEED_MS;
 	while (!stop) {
 		struct fault f = { 0 };
 		int r = look_again(&d, &f);
 
-		if (seed_changed(b)) {
+		if (seed_changed(&d)) {
 			log_warn("the seed changed: starts over with it");
-			execv("/proc/self/exe", argv);
+			execl("/proc/self/exe", "phoenix", "firstboot", NULL);
 			return EXIT_FAILED;
 		}
 		if (r == 0)
@@ -217,7 +228,7 @@ int firstboot_run(int argc, char **argv, struct fault *f)
 	b.plan = plan;
 	if (!root && !plan && geteuid() != 0)
 		return fault_set(f, EPERM, "changes the machine: wants root (or --plan)");
-	r = root || plan ? run_once(&b, as_json, f) : run_daemon(&b, argv - 1);
+	r = root || plan ? run_once(&b, as_json, f) : run_daemon(&b);
 	seed_freep(&b.seed);
 	fs_close(&b.fs);
 	return r;

@@ -22,9 +22,9 @@ const char form_usage[] = "Usage: phoenix form --with-missing NODE... [--confirm
 			  "others form without it. Run it on the first node that is not missing.\n\n"
 			  "  --with-missing NODE  destroyed, with its disk: it may come back only blank\n" CONFIRM;
 const char forget_usage[] = "Usage: phoenix forget PROMISE|NODE [--confirm NAME]\n\n"
-			    "Takes back this node's promise (the formation's id, as `phoenix status` and the waiting\n"
-			    "node show it), or the word that NODE is missing. Right only if that formation never\n"
-			    "became a cluster on any disk that still exists.\n\n" CONFIRM;
+			    "Takes back this node's promise (the formation's id: the waiting node names it, and the\n"
+			    "table shown here has it), or the word that NODE is missing. Right only if that\n"
+			    "formation never became a cluster on any disk that still exists.\n\n" CONFIRM;
 const char abandon_usage[] = "Usage: phoenix abandon ID [--confirm NAME]\n\n"
 			     "Gives up incarnation ID of the cluster on this node's disk: a new cluster may be formed\n"
 			     "over it, or another one joined. Old data is moved aside, not deleted.\n\n" CONFIRM;
@@ -218,9 +218,12 @@ int abandon_run(int argc, char **argv, struct fault *f)
 
 	if (r < 0)
 		return r;
-	if (!id_valid(id) || !*id)
+	/* what decide() calls data that no record says the cluster of */
+	if (str_eq(id, "unrecorded"))
+		id = "";
+	else if (!id_valid(id) || !*id)
 		return fault_set(f, EINVAL, "'%s' is not the id of an incarnation (32 hex digits)", id);
-	memcpy(ask.cluster, id, ID_LEN);
+	memcpy(ask.cluster, id, strlen(id) + 1);
 	r = open_and_look(&s, f);
 	if (r == 0)
 		r = confirm(&s, name, "DANGER: what incarnation held is given up unless another node or a backup has it.", f);

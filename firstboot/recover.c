@@ -17,15 +17,25 @@ static void ask_to_retire(struct agent *a, struct round *round, int i)
 	/* its K3s is stopped before it answers: that takes time */
 	if (exchange_ask(a->tls, a->seed->config, i, &ask, 60000, &answer, &f) < 0)
 		log_warn("%s was asked to retire: %s", agent_node(a, i)->name, f.text);
-	else if (answer.same && !answer.granted)
+	else if (answer.same && !answer.granted) {
 		log_warn("%s does not retire: %s", agent_node(a, i)->name, answer.why);
-	else if (answer.same)
+	} else if (answer.same) {
 		round->views[i] = answer.view;
+		round->views[i].answered = true;
+	}
+}
+
+static void record_void(struct records *r, const void *arg)
+{
+	(void)arg;
+	r->recovering = false;
 }
 
 static void record_reset(struct records *r, const void *arg)
 {
 	(void)arg;
+	if (!r->recovering)
+		return; /* retired for another meanwhile: then this reset is void */
 	r->recovering = false;
 	r->recover_reset = true;
 	r->generation = r->words.generation;
@@ -43,10 +53,22 @@ int recover_go(struct agent *a, const struct round *look, struct fault *f)
 	if (r < 0)
 		return r;
 	agent_refresh(a);
-	round.views[self] = a->me;
-	for (int i = 0; i < NODE_COUNT; i++)
-		if (i != self && round.views[i].answered)
+	if (a->me.state == NODE_BLANK || recover_is_void(self, round.views, round.words.generation)) {
+		r = agent_record(a, record_void, NULL, f);
+		return r < 0 ? r :
+			       fault_set(f, EAGAIN, "`recover` is void: %s", a->me.state == NODE_BLANK ?
+					 "what was to be kept is not on this disk" : "the others went on meanwhile");
+	}
+	/* only what is said in answer to the request counts: what was seen before can have changed */
+	for (int i = 0; i < NODE_COUNT; i++) {
+		bool asked = i != self && round.views[i].answered;
+
+		round.views[i] = (struct node_view){ .promise.node = -1 };
+		if (asked)
 			ask_to_retire(a, &round, i);
+	}
+	agent_refresh(a);
+	round.views[self] = a->me;
 	if (!decide_recover(self, round.views, &round.words, round.words.generation, names, why))
 		return fault_set(f, EAGAIN,
 				 "recover waits: %s; bring it back, or say that its disk is destroyed: `phoenix recover --keep %s --destroyed NODE`",

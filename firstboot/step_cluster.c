@@ -46,29 +46,39 @@ int step_cluster_check(struct boot *b, struct fault *f)
 	return d.action == ACT_MOVE_ASIDE ? step_needed(b, "%s", d.why) : STEP_DONE;
 }
 
-/* Begins a try to form, once: its id, and the cluster's when there is none or it was given up. */
-static void begin(struct records *r, const void *arg)
+static int highest_generation(const struct records *r, const struct round *round)
 {
-	const struct round *round = arg;
-	_free_ char *formation = crypto_random_hex(16), *cluster = crypto_random_hex(16);
-	bool forced = false;
-	int highest = r->generation;
+	int highest = r->words.generation;
 
 	for (int i = 0; i < NODE_COUNT; i++) {
-		forced = forced || r->words.missing[i];
-		if (round->views[i].answered && round->views[i].generation > highest)
-			highest = round->views[i].generation;
+		const struct node_view *v = &round->views[i];
+
+		if (v->answered && v->generation > highest)
+			highest = v->generation;
+		if (v->answered && v->retired > highest)
+			highest = v->retired;
 	}
-	memcpy(r->formation, formation, ID_LEN);
-	if (!*r->cluster || str_eq(r->cluster, r->words.abandoned)) {
-		memcpy(r->cluster, cluster, ID_LEN);
-		r->formed = false;
+	return highest;
+}
+
+/* Begins a try to form, once: its id, the cluster's when there is none or it was given up, and a generation that nobody has
+ * seen yet. Asked again later it may have to be raised: somebody may answer who has seen more. */
+static void begin(struct records *r, const void *arg)
+{
+	int seen = highest_generation(r, arg);
+
+	if (!*r->formation) {
+		_free_ char *formation = crypto_random_hex(16), *cluster = crypto_random_hex(16);
+
+		memcpy(r->formation, formation, ID_LEN);
+		if (!*r->cluster || r->formed) {
+			memcpy(r->cluster, cluster, ID_LEN);
+			r->formed = false;
+		}
+		seen += !r->words.generation || r->words.generation != seen;
 	}
-	if (r->words.generation > highest)
-		highest = r->words.generation;
-	else if (forced || highest == 0)
-		highest++;
-	r->generation = highest;
+	if (seen > r->generation)
+		r->generation = seen;
 }
 
 static int ask_promises(struct agent *a, struct round *round, const struct decision *d, struct fault *f)
@@ -76,14 +86,17 @@ static int ask_promises(struct agent *a, struct round *round, const struct decis
 	struct ask ask = { .kind = ASK_PROMISE };
 	int refused = 0;
 
-	if (!*a->rec.formation && agent_record(a, begin, round, f) < 0)
+	if ((!*a->rec.formation || highest_generation(&a->rec, round) > a->rec.generation) &&
+	    agent_record(a, begin, round, f) < 0)
 		return -f->code;
 	memcpy(ask.digest, a->seed->config->digest, sizeof ask.digest);
 	memcpy(ask.formation, a->rec.formation, ID_LEN);
 	memcpy(ask.cluster, a->rec.cluster, ID_LEN);
 	memcpy(ask.abandons, a->rec.words.abandoned, ID_LEN);
 	ask.generation = a->rec.generation;
-	for (int i = 0; i < NODE_COUNT; i++) {
+	/* itself first, and nobody when it refuses */
+	for (int n = 0; n < NODE_COUNT && !(n > 0 && refused && d->ask[a->seed->self]); n++) {
+		int i = (a->seed->self + n) % NODE_COUNT;
 		_answer_ struct answer answer = { 0 };
 
 		if (!d->ask[i])
@@ -99,12 +112,15 @@ static int ask_promises(struct agent *a, struct round *round, const struct decis
 }
 
 /* From here on this node promises nothing: it stops being blank. False when it is not blank any more or a promise came between. */
-static bool leave_blank(struct agent *a)
+static bool leave_blank(struct agent *a, bool forms)
 {
+	const struct promise *p = &a->rec.promise;
 	bool ok;
 
 	pthread_mutex_lock(&a->lock);
 	ok = a->me.state == NODE_BLANK;
+	if (forms)
+		ok = ok && *a->rec.formation && p->node == a->seed->self && str_eq(p->formation, a->rec.formation);
 	a->leaving_blank = ok;
 	pthread_mutex_unlock(&a->lock);
 	return ok;
@@ -114,8 +130,8 @@ static int form(struct agent *a, struct fault *f)
 {
 	int r;
 
-	if (!leave_blank(a))
-		return fault_set(f, EAGAIN, "this node is not blank any more: decides again");
+	if (!leave_blank(a, true))
+		return fault_set(f, EAGAIN, "this node is not blank any more, or was asked to give up its try: decides again");
 	r = k3s_set_server(a->fs, NULL, f);
 	if (r == 0)
 		r = k3s_start(a->fs, true, f);
@@ -137,6 +153,7 @@ static void record_join(struct records *r, const void *arg)
 	memcpy(r->cluster, j->cluster, ID_LEN);
 	r->generation = j->generation;
 	r->formation[0] = 0;
+	r->words.abandoned[0] = 0; /* used up */
 }
 
 static int join(struct agent *a, struct round *round, int through, struct fault *f)
@@ -155,7 +172,7 @@ static int join(struct agent *a, struct round *round, int through, struct fault 
 		r = k3s_set_server(a->fs, agent_node(a, through)->address, f);
 	if (r < 0)
 		return r;
-	if (!leave_blank(a))
+	if (!leave_blank(a, false))
 		return fault_set(f, EAGAIN, "this node is not blank any more: decides again");
 	r = k3s_start(a->fs, false, f);
 	if (r == 0)
@@ -168,6 +185,11 @@ static void record_aside(struct records *r, const void *arg)
 	(void)arg;
 	r->formation[0] = 0;
 	r->promise = (struct promise){ .node = -1 };
+	if (!*r->words.abandoned || !str_eq(r->words.abandoned, r->cluster))
+		return;
+	/* the word was about this data and is used up with it */
+	r->words.abandoned[0] = r->cluster[0] = 0;
+	r->formed = false;
 }
 
 static int move_aside(struct agent *a, struct fault *f)
@@ -251,6 +273,39 @@ static int act(struct agent *a, struct round *round, struct decision *d, struct 
 	return waits(a, round, d, f);
 }
 
+/* The word that a node is destroyed was about the disk of that time: it ends when what came in its place has data, or is in our list. */
+static bool is_back(const struct round *round, int self, int i)
+{
+	const struct node_view *me = &round->views[self];
+
+	if (round->views[i].answered && round->views[i].self)
+		return true;
+	for (int k = 0; k < me->n_voters; k++)
+		if (me->voters[k].node == i)
+			return true;
+	for (int k = 0; k < me->n_learners; k++)
+		if (me->learners[k].node == i)
+			return true;
+	return false;
+}
+
+static void set_words(struct records *r, const void *arg)
+{
+	r->words = *(const struct words *)arg;
+}
+
+static int end_words(struct agent *a, struct round *round, struct fault *f)
+{
+	bool changed = false;
+
+	for (int i = 0; i < NODE_COUNT; i++)
+		if (round->words.missing[i] && is_back(round, a->seed->self, i)) {
+			round->words.missing[i] = false;
+			changed = true;
+		}
+	return changed ? agent_record(a, set_words, &round->words, f) : 0;
+}
+
 int step_cluster_apply(struct boot *b, struct fault *f)
 {
 	struct agent *a = b->agent;
@@ -262,8 +317,10 @@ int step_cluster_apply(struct boot *b, struct fault *f)
 	if (!a)
 		return fault_set(f, EAGAIN, "the node exchange does not run");
 	agent_look(a, &round);
-	if (a->rec.recovering)
+	if (a->rec.recovering && round.views[a->seed->self].state != NODE_UNKNOWN)
 		return recover_go(a, &round, f);
+	if (end_words(a, &round, f) < 0)
+		return -f->code;
 	agent_names(a, names);
 	/* Promises that were just given decide at once: no round of waiting between asking and forming. */
 	do {

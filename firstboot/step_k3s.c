@@ -12,6 +12,7 @@
 
 #define MARK "/api/v1/namespaces/kube-system/configmaps/phoenix-cluster"
 #define JOURNAL_MS 3000
+#define SEEN_MS 2000
 
 static bool words_hold(const struct records *r)
 {
@@ -25,7 +26,7 @@ static bool recorded(const struct agent *a)
 {
 	const struct records *r = &a->rec;
 
-	return r->formed && r->promise.node < 0 && !*r->formation && !r->retired && !(words_hold(r) && a->me.n_voters >= NODE_COUNT);
+	return r->formed && r->promise.node < 0 && !*r->formation && !r->retired && !(words_hold(r) && a->me.n_voters == NODE_COUNT && !r->recovering);
 }
 
 int step_k3s_check(struct boot *b, struct fault *f)
@@ -38,7 +39,8 @@ int step_k3s_check(struct boot *b, struct fault *f)
 		return plan_ask_daemon(b, "k3s", "K3s is started by the decision before");
 	if (!k3s_is_running())
 		return step_needed(b, "K3s does not run");
-	if (k3s_ready(boot_node(b)->address, b->seed->secrets, &why) < 0)
+	/* what apply saw a moment ago is not asked again: under load one slow answer more is no news */
+	if (timer_now() - a->seen_ready > SEEN_MS && k3s_ready(boot_node(b)->address, b->seed->secrets, &why) < 0)
 		return step_needed(b, "K3s is not ready: %s", why.text);
 	agent_refresh(a);
 	if (a->me.state != NODE_MEMBER)
@@ -55,7 +57,7 @@ static void record_voter(struct records *r, const void *arg)
 	r->formation[0] = 0;
 	r->retired = 0;
 	r->retired_for = 0;
-	if (me->n_voters >= NODE_COUNT) {
+	if (me->n_voters == NODE_COUNT && !r->recovering) {
 		r->words = (struct words){ 0 };
 		r->recover_reset = false;
 	}
@@ -137,6 +139,7 @@ int step_k3s_apply(struct boot *b, struct fault *f)
 	if (k3s_has_wal(&b->fs) && !fs_exists(&b->fs, K3S_PERMIT) && k3s_allow_restart(&b->fs, f) < 0)
 		return -f->code;
 	if (k3s_ready(boot_node(b)->address, b->seed->secrets, &ready) == 0) {
+		a->seen_ready = timer_now();
 		agent_refresh(a);
 		return a->me.state == NODE_MEMBER ? write_down(b, f) : fault_set(f, EAGAIN, "waits to become a voter");
 	}

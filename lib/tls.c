@@ -390,6 +390,7 @@ int tls_serve_one(struct tls *t, int listener, int timeout_ms,
 	r = handler(user, peer, str_text(&request), request.len, &answer);
 	if (r < 0)
 		return fault_set(f, -r, "%s: the request of '%s' was refused", c.who, peer);
+	c.until = timer_now() + timeout_ms; /* the handler's time is not the peer's */
 	if (answer.len > TLS_MESSAGE_MAX)
 		return fault_set(f, EMSGSIZE, "%s: an answer of %zu bytes, allowed are %d", c.who,
 				 answer.len, TLS_MESSAGE_MAX);

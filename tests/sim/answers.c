@@ -65,8 +65,8 @@ void node_tells(const struct world *w, int i, struct node_view *ret)
 		ret->state = NODE_JOINING;
 }
 
-/* Data of ours that another node's recovery supersedes. Of two recoveries the higher generation wins,
- * then the first node. A blank node has nothing to retire, but ends what it promised. */
+/* Data of ours that another node's recovery supersedes. Of two recoveries the higher generation
+ * wins, then the first node. A blank node has nothing to retire, but ends what it promised. */
 static bool take_retire(struct world *w, const struct request *r)
 {
 	struct machine *m = &w->m[r->to];

@@ -121,13 +121,10 @@ static void etcd_gone(struct world *w, int i)
 	}
 }
 
-static void old_disk(struct world *w, int i)
+static void bring_back(struct world *w, int i, int s)
 {
-	int s = below(w, SNAPS);
 	struct disk now = w->m[i].disk;
 
-	for (int k = 0; k < SNAPS && (!w->snaps[s].used || w->snaps[s].node != i); k++)
-		s = (s + 1) % SNAPS;
 	if (!w->snaps[s].used || w->snaps[s].node != i || w->m[i].destroyed)
 		return;
 	power_off(w, i);
@@ -139,6 +136,15 @@ static void old_disk(struct world *w, int i)
 	note(w, "%s: an old disk comes back (term %d, %d entries)", node_names[i],
 	     w->m[i].disk.etcd.term, w->m[i].disk.etcd.n);
 	power_on(w, i);
+}
+
+static void old_disk(struct world *w, int i)
+{
+	int s = below(w, SNAPS);
+
+	for (int k = 0; k < SNAPS && (!w->snaps[s].used || w->snaps[s].node != i); k++)
+		s = (s + 1) % SNAPS;
+	bring_back(w, i, s);
 }
 
 static void two_old_disks(struct world *w, int i)
@@ -343,9 +349,19 @@ void event_prefix(struct world *w)
 	w->quiet = false;
 	note(w, "faults begin");
 	if (first >= 0 && chance(w, 50)) {
-		two_old_disks(w, (first + 1) % NODE_COUNT);
+		int second = (first + 1) % NODE_COUNT, third = (first + 2) % NODE_COUNT;
+
+		w->m[first].side = chance(w, 50);
+		bring_back(w, second, second);
+		bring_back(w, third, third);
 		if (chance(w, 20))
 			etcd_gone(w, first);
+	}
+	if (chance(w, 20)) {
+		/* Asked before all this, by the one that formed or tried to, and never arrived. */
+		w->late[0] = (struct request){ .used = true, .to = 1, .generation = 1 };
+		memcpy(w->late[0].promise.cluster, w->m[0].disk.cluster, ID_LEN);
+		new_id(w, w->late[0].promise.formation);
 	}
 }
 

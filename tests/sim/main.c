@@ -28,8 +28,8 @@ static bool settle(struct world *w)
 	return false;
 }
 
-/* A disk whose etcd panics for good, or whose split nothing ends, is a person's to wipe: only where old
- * disks came back. */
+/* A disk whose etcd panics for good, or whose split nothing ends, is a person's to wipe: only
+ * where old disks came back. */
 static void end(struct world *w)
 {
 	int before = w->words;
@@ -74,7 +74,7 @@ static bool run(struct world *w, uint64_t number, struct stats *stats, bool verb
 		w->m[i].on = w->m[i].link = true;
 	}
 	event_prefix(w);
-	steps = 100 + below(w, 300);
+	steps = chance(w, 25) ? below(w, 50) : 100 + below(w, 300);
 	for (int n = 0; n < steps && !*w->broken && !w->full; n++) {
 		if (chance(w, 7))
 			event(w);

@@ -1,5 +1,5 @@
-/* A machine's program, one durable write or one message a step. Observing and acting are not atomic:
- * between any two steps anything may happen to any machine. */
+/* A machine's program, one durable write or one message a step. Observing and acting are not
+ * atomic: between any two steps anything may happen to any machine. */
 #include "tests/sim/sim.h"
 
 int highest_generation(const struct world *w, int i)
@@ -116,8 +116,9 @@ static void form_step(struct world *w, int i)
 	note(w, "%s: FORMED %s, generation %d", node_names[i], m->disk.cluster, m->disk.generation);
 }
 
-/* K3s's join at the leader: one learner at a time; a member of this node's name that has started is
- * in the way until the stale-member step removed it, which needs two healthy voters, or a learner. */
+/* K3s's join at the leader: one learner at a time; a member of this node's name that has
+ * started is in the way until the stale-member step removed it, which needs two healthy voters,
+ * or a learner. */
 static void join_add(struct world *w, int i)
 {
 	struct machine *m = &w->m[i];
@@ -130,6 +131,10 @@ static void join_add(struct world *w, int i)
 	if (!reach(w, i, m->last.through) || !raft_ready(w, m->last.through))
 		return;
 	leader = raft_leader(w, m->last.through);
+	/* The cluster says itself which one it is: the peer's answer may be from before a disk was
+	 * changed. */
+	if (!str_eq(w->m[leader].disk.cluster, m->disk.cluster))
+		return;
 	etcd_list(&w->m[leader].disk.etcd, w->m[leader].commit, &l);
 	for (int k = 0; k < l.n_voters + l.n_learners; k++) {
 		struct voter v = k < l.n_voters ? l.voters[k] : l.learners[k - l.n_voters];

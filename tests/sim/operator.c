@@ -49,8 +49,8 @@ static bool word_abandon(struct world *w, int i, const char *id)
 	return true;
 }
 
-/* True only when no machine has a disk on which that formation became a cluster, or that could still form
- * with it. A disk in a drawer is none: should it come back, it is an old disk. */
+/* True only when no machine has a disk on which that formation became a cluster, or that could
+ * still form with it. A disk in a drawer is none: should it come back, it is an old disk. */
 static bool word_forget(struct world *w, int i, const char *formation)
 {
 	struct disk *d = &w->m[i].disk;

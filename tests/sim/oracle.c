@@ -14,9 +14,9 @@ static bool majority(const struct world *w, int i, int upto, int mask)
 	return n > l.n_voters / 2;
 }
 
-/* A set of running etcd processes (MASK, of machines) is a quorum if each of them is a voter by its own
- * list and the set holds a majority of that list: of what it knows to be committed, and of its whole
- * log, which it has to commit before it can acknowledge anything new. */
+/* A set of running etcd processes (MASK, of machines) is a quorum if each of them is a voter by
+ * its own list and the set holds a majority of that list: of what it knows to be committed, and
+ * of its whole log, which it has to commit before it can acknowledge anything new. */
 static bool is_quorum(const struct world *w, int mask)
 {
 	for (int i = 0; i < NODE_COUNT; i++)

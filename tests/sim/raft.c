@@ -1,6 +1,6 @@
-/* etcd as far as membership goes: terms, votes, a log of configuration changes that take effect when
- * committed, learners, removal. Replication is atomic per follower; who gets it and who learns of the
- * commit is random. */
+/* etcd as far as membership goes: terms, votes, a log of configuration changes that take effect
+ * when committed, learners, removal. Replication is atomic per follower; who gets it and who
+ * learns of the commit is random. */
 #include "tests/sim/sim.h"
 
 static void list_drop(struct voter *v, int *n, uint64_t id)

@@ -1,8 +1,9 @@
-/* `phoenix recover --keep`: the word is durable and carried on at every round until the data was reset;
- * meanwhile this node decides nothing else. */
+/* `phoenix recover --keep`: the word is durable and carried on at every round until the data
+ * was reset; meanwhile this node decides nothing else. */
 #include "tests/sim/sim.h"
 
-/* What a person knows to be destroyed is told with the word; a machine in its place is another matter. */
+/* What a person knows to be destroyed is told with the word; a machine in its place is another
+ * matter. */
 void word_recover(struct world *w, int i)
 {
 	struct machine *m = &w->m[i];

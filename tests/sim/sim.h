@@ -1,6 +1,7 @@
-/* A deterministic simulation of three machines that run firstboot/decide.c against etcd's rules, with
- * an oracle. A run is its number: the same number gives the same schedule. The machines' program is in
- * node.c and recover.c, etcd in raft.c, what happens to them in events.c, the person in operator.c. */
+/* A deterministic simulation of three machines that run firstboot/decide.c against etcd's
+ * rules, with an oracle. A run is its number: the same number gives the same schedule. The
+ * machines' program is in node.c and recover.c, etcd in raft.c, what happens to them in
+ * events.c, the person in operator.c. */
 #pragma once
 
 #include "firstboot/decide.h"

@@ -29,6 +29,7 @@ inside() { chroot "$ROOT" "$@"; }
 # $DRIVE as seen from inside: its folder may be a mount of its own.
 sandbox_drive() {
 	cp "$1" "$ROOT/tmp/drive"
+	# shellcheck disable=SC2034 # the scripts use it
 	DRIVE=/tmp/drive
 }
 

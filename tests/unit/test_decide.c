@@ -1,5 +1,5 @@
-/* decide.h, a row a situation: what is decided, and that the text names the word that would help. What
- * these rules are good for together is tests/sim's business. */
+/* decide.h, a row a situation: what is decided, and that the text names the word that would
+ * help. What these rules are good for together is tests/sim's business. */
 #include "tests/unit/test.h"
 
 #include "firstboot/decide.h"
@@ -30,7 +30,8 @@ static void promise(struct scene *s, int giver, int to, const char *formation)
 	set_id(s->v[giver].promise.formation, formation);
 }
 
-/* Data of cluster ID with the voters of MASK; the rest of LISTED are learners. Member ids: node + 1. */
+/* Data of cluster ID with the voters of MASK; the rest of LISTED are learners. Member ids: node
+ * + 1. */
 static void data(struct scene *s, int i, const char *id, int generation, int mask, int listed)
 {
 	struct node_view *v = &s->v[i];

@@ -16,7 +16,7 @@ case_run() {
 	start=$SECONDS
 	reflash "$A"
 	within "$JOIN_LIMIT" "$A is back" well "$B"
-	printf 'from the cut to all well: %d s\n' $((SECONDS - start))
+	figure "from the cut to all well: $((SECONDS - start)) s"
 	must_be "the cluster at the end" "$(whole 60 "$B")" "$id"
 	must "the object, through $A" on "$A" kubectl get configmap lab-kept
 	must_be "members of etcd" "$(voters_of "$A" "$B")" "$A $B $C"

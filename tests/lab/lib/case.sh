@@ -22,6 +22,8 @@ lab() { "$LAB_HOME/lab" "$@"; }
 # on NODE COMMAND...
 on() { lab exec "$1" -- "${@:2}"; }
 
+# figure TEXT: a line that is shown for a case that passed, too.
+figure() { printf '* %s\n' "$*"; }
 step() { printf '== %s (%d s)\n' "$*" "$SECONDS"; }
 fail() { printf 'FAILED: %s\n' "$*"; exit 1; }
 
