@@ -143,6 +143,7 @@ static void *look_at(void *arg)
 	_answer_ struct answer answer = { 0 };
 	struct ask ask = { .kind = ASK_LOOK };
 	struct fault f = { 0 };
+	int r;
 
 	memcpy(ask.digest, a->seed->config->digest, sizeof ask.digest);
 	if (exchange_ask(a->tls, a->seed->config, l->node, &ask, LOOK_MS, &answer, &f) < 0) {
@@ -156,8 +157,13 @@ static void *look_at(void *arg)
 	}
 	*v = answer.view;
 	v->answered = true;
-	v->api_ready = v->state == NODE_MEMBER &&
-		       k3s_ready(agent_node(a, l->node)->address, a->seed->secrets, &f) == 0;
+	if (v->state != NODE_MEMBER)
+		return NULL;
+	r = k3s_ready(agent_node(a, l->node)->address, a->seed->secrets, &f);
+	v->api_ready = r == 0;
+	/* that it only starts is what everybody sees; these need a person */
+	if (r < 0 && r != -EAGAIN && r != -ECONNREFUSED && r != -ETIMEDOUT)
+		snprintf(trouble, WHY_LEN, "%s: %.350s", agent_node(a, l->node)->name, f.text);
 	return NULL;
 }
 

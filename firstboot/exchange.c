@@ -225,6 +225,8 @@ int exchange_ask(struct tls *t, const struct cluster_config *config, int node, c
 	r = tls_ask(t, n->address, EXCHANGE_PORT, n->name, question.p, question.len, timeout_ms, &text, f);
 	if (r == 0)
 		r = answer_parse(str_text(&text), text.len, ret, f);
+	if (r == -EACCES)
+		return fault_wrap(f, "%s has the seed of another cluster, or a wrong clock", n->name);
 	if (r < 0)
 		return fault_wrap(f, "%s", n->name);
 	if (!str_eq(ret->node, n->name)) {

@@ -117,7 +117,7 @@ static bool same_content(const struct fs *fs, const char *path, mode_t mode, con
 			 size_t len)
 {
 	_secret_ struct str now = { 0 };
-	struct stat st;
+	struct stat st = { 0 };
 
 	if (fs_stat(fs, path, &st, NULL) < 0 || !S_ISREG(st.st_mode) || (size_t)st.st_size != len ||
 	    (st.st_mode & 07777) != mode)

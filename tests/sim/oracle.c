@@ -100,11 +100,19 @@ void oracle_decision(struct world *w, int i)
 	if (d->action == ACT_JOIN && m->views[d->through].generation < seen)
 		broken(w, "join-older: %s has seen generation %d and joins %d", node_names[i], seen,
 		       m->views[d->through].generation);
-	for (int j = 0; j < NODE_COUNT; j++)
-		if (d->action == ACT_START && m->views[j].answered && m->views[j].self &&
-		    m->views[j].generation > k->generation)
+	for (int j = 0; j < NODE_COUNT && d->action == ACT_START; j++) {
+		const struct node_view *v = &m->views[j];
+
+		if (!v->answered || !v->self)
+			continue;
+		if (v->generation > k->generation)
 			broken(w, "start-older: %s starts generation %d and has seen %d",
-			       node_names[i], k->generation, m->views[j].generation);
+			       node_names[i], k->generation, v->generation);
+		if (m->truly_ready[j] && v->state == NODE_MEMBER && *v->cluster && *k->cluster &&
+		    v->generation == k->generation && !str_eq(v->cluster, k->cluster))
+			broken(w, "start-beside: %s starts %s and has seen %s alive", node_names[i],
+			       k->cluster, v->cluster);
+	}
 }
 
 /* Could others still be a quorum, now or after a boot? Then this reset would make a second one. */

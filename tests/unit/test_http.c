@@ -187,7 +187,7 @@ static void bears_hostile_servers(void **state)
 			fail_msg("%s: %d %s", cases[i].target, r, f.text);
 		if (cases[i].status != rs.status)
 			fail_msg("%s: status %d", cases[i].target, rs.status);
-		assert_in_range(timer_now() - before, 0, LIMIT + 400);
+		assert_in_range(timer_now() - before, 0, LATE);
 		asserts_in(f.text, cases[i].target);
 		assert_int_equal(rs.body.len, 0);
 	}
@@ -273,7 +273,7 @@ static void cannot_connect(void **state)
 	rq.timeout_ms = 5000;
 	rq.connect_timeout_ms = 100;
 	assert_int_equal(http_do(&rq, &rs, &f), -ETIMEDOUT);
-	assert_in_range(timer_now() - before, 0, LIMIT + 700);
+	assert_in_range(timer_now() - before, 0, LATE);
 	stub_hole_close(&hole);
 	rq.url = "http://unknown.test/";
 	assert_int_equal(http_do(&rq, &rs, &f), -EHOSTUNREACH);
@@ -295,7 +295,7 @@ static void bears_slow_names(void **state)
 
 	(void)state;
 	assert_int_equal(http_do(&rq, &rs, &f), -ETIMEDOUT);
-	assert_in_range(timer_now() - before, LIMIT - 50, LIMIT + 1000);
+	assert_in_range(timer_now() - before, LIMIT - 50, LATE);
 }
 
 static void hides_secrets_in_messages(void **state)
@@ -487,7 +487,7 @@ static void verifies(void **state)
 				    .wants_client = cases[i].wants_client,
 				    .connections = 1 };
 		struct http_request rq = { .url = s.url,
-					   .timeout_ms = 3000,
+					   .timeout_ms = 20000,
 					   .ca_pem = cases[i].trusted ? cases[i].trusted->cert.p
 								      : NULL };
 		_http_ struct http_response rs = { 0 };
@@ -522,7 +522,7 @@ static void keeps_connections(void **state)
 					   .ca_pem = ca.cert.p,
 					   .cert_pem = client_id.cert.p,
 					   .key_pem = client_id.key.p,
-					   .timeout_ms = 2000 };
+					   .timeout_ms = 20000 };
 
 		assert_int_equal(http_client_do(c, &rq, &rs, &f), 0);
 		assert_string_equal(rs.body.p, "ok");
@@ -540,7 +540,7 @@ static void kept_connections_keep_their_trust(void **state)
 	struct secure s = { .id = &server_id, .connections = 2 };
 	struct http_client *c = http_client_new();
 	_http_ struct http_response rs = { 0 };
-	struct http_request rq = { .url = s.url, .ca_pem = ca.cert.p, .timeout_ms = 500 };
+	struct http_request rq = { .url = s.url, .ca_pem = ca.cert.p, .timeout_ms = 20000 };
 	struct fault f = { 0 };
 
 	(void)state;
@@ -557,7 +557,7 @@ static void connects_elsewhere(void **state)
 {
 	struct secure s = { .id = &server_id, .connections = 1 };
 	_http_ struct http_response rs = { 0 };
-	struct http_request rq = { .ca_pem = ca.cert.p, .timeout_ms = 2000 };
+	struct http_request rq = { .ca_pem = ca.cert.p, .timeout_ms = 20000 };
 	struct fault f = { 0 };
 	char to[64], url[64];
 

@@ -9,7 +9,7 @@ static void sleeps(void **state)
 
 	(void)state;
 	timer_sleep(30);
-	assert_in_range(timer_now() - before, 29, 5000);
+	assert_in_range(timer_now() - before, 29, LATE);
 	timer_sleep(-1);
 	timer_sleep(0);
 }

@@ -1,0 +1,265 @@
+/* What a node grants, and to whom: what it says yes to is on its disk, and nothing is granted that
+ * would let two clusters be. */
+#include "tests/unit/test.h"
+
+#include "firstboot/agent.h"
+#include "firstboot/paths.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#define X "11111111111111111111111111111111"
+#define Y "22222222222222222222222222222222"
+#define F "ffffffffffffffffffffffffffffffff"
+
+static struct cluster_config config = {
+	.name = (char *)"railiance",
+	.nodes = { { .name = (char *)"phoenix-a", .address = (char *)"192.0.2.11" },
+		   { .name = (char *)"phoenix-b", .address = (char *)"192.0.2.12" },
+		   { .name = (char *)"phoenix-c", .address = (char *)"192.0.2.13" } },
+	.digest = "d",
+};
+
+struct node {
+	char dir[40];
+	struct fs fs;
+	struct seed seed;
+	struct agent a;
+};
+
+/* phoenix-b, on a disk of its own. */
+static void begin(struct node *n, enum node_state state)
+{
+	struct fault f = { 0 };
+
+	*n = (struct node){ .dir = "/tmp/phoenix-test-XXXXXX", .fs.fd = -1 };
+	assert_non_null(mkdtemp(n->dir));
+	assert_int_equal(fs_open(&n->fs, n->dir, &f), 0);
+	n->seed = (struct seed){ .config = &config, .self = 1 };
+	n->a = (struct agent){ .fs = &n->fs, .seed = &n->seed };
+	pthread_mutex_init(&n->a.lock, NULL);
+	n->a.rec.promise.node = -1;
+	n->a.me = (struct node_view){ .answered = true, .state = state, .promise.node = -1 };
+}
+
+static void end(struct node *n)
+{
+	fs_remove(&n->fs, STATE_DIR "/" RECORD_FILE, NULL);
+	unlinkat(n->fs.fd, &STATE_DIR[1], AT_REMOVEDIR);
+	unlinkat(n->fs.fd, "var/lib/phoenix", AT_REMOVEDIR);
+	unlinkat(n->fs.fd, "var/lib", AT_REMOVEDIR);
+	unlinkat(n->fs.fd, "var", AT_REMOVEDIR);
+	fs_close(&n->fs);
+	assert_int_equal(rmdir(n->dir), 0);
+}
+
+static struct answer asked(struct node *n, const char *from, struct ask q)
+{
+	_str_ struct str question = { 0 }, text = { 0 };
+	struct answer back = { 0 };
+	struct fault f = { 0 };
+
+	if (!*q.digest)
+		memcpy(q.digest, "d", 2);
+	ask_print(&q, &question);
+	assert_int_equal(agent_answer(&n->a, from, question.p, question.len, &text), 0);
+	assert_int_equal(answer_parse(text.p, text.len, &back, &f), 0);
+	return back;
+}
+
+static struct records on_disk(struct node *n)
+{
+	struct fault f = { 0 };
+	struct records r;
+
+	assert_int_equal(records_load(&n->fs, STATE_DIR, &r, &f), 0);
+	return r;
+}
+
+static const struct ask promise_x = {
+	.kind = ASK_PROMISE, .formation = F, .cluster = X, .generation = 1
+};
+
+static void a_promise_is_on_the_disk_and_given_once(void **state)
+{
+	struct ask other = promise_x;
+	struct node n;
+
+	(void)state;
+	begin(&n, NODE_BLANK);
+	assert_true(asked(&n, "phoenix-a", promise_x).granted);
+	assert_int_equal(on_disk(&n).promise.node, 0);
+	assert_string_equal(on_disk(&n).promise.formation, F);
+	memcpy(other.formation, Y, ID_LEN);
+	assert_false(asked(&n, "phoenix-c", other).granted);
+	assert_true(asked(&n, "phoenix-a", other).granted);
+	assert_string_equal(on_disk(&n).promise.formation, Y);
+	end(&n);
+}
+
+/* From the decision to start K3s on a blank disk it neither promises nor says that it is blank. */
+static void a_node_that_is_leaving_says_so(void **state)
+{
+	struct node n;
+	struct answer out;
+
+	(void)state;
+	begin(&n, NODE_BLANK);
+	n.a.leaving_blank = true;
+	out = asked(&n, "phoenix-a", promise_x);
+	assert_false(out.granted);
+	assert_int_equal(out.view.state, NODE_JOINING);
+	assert_false(asked(&n, "phoenix-a", (struct ask){ .kind = ASK_RETIRE, .generation = 5 }).granted);
+	end(&n);
+}
+
+/* It could help another to form beside the node that is kept: being asked to retire ends that. */
+static void a_blank_node_gives_up_its_promise_to_a_recovery(void **state)
+{
+	struct node n;
+	struct answer out;
+
+	(void)state;
+	begin(&n, NODE_BLANK);
+	assert_true(asked(&n, "phoenix-a", promise_x).granted);
+	memcpy(n.a.rec.formation, Y, ID_LEN);
+	out = asked(&n, "phoenix-c", (struct ask){ .kind = ASK_RETIRE, .generation = 2 });
+	assert_true(out.granted);
+	assert_int_equal(out.view.promise.node, -1);
+	assert_int_equal(on_disk(&n).promise.node, -1);
+	assert_string_equal(on_disk(&n).formation, "");
+	assert_int_equal(on_disk(&n).retired, 0);
+	end(&n);
+}
+
+static void of_two_recoveries_the_higher_generation_wins_then_the_first_node(void **state)
+{
+	struct ask retire = { .kind = ASK_RETIRE, .generation = 3 };
+	struct node n;
+
+	(void)state;
+	begin(&n, NODE_MEMBER);
+	n.a.rec.generation = 1;
+	n.a.rec.recovering = true;
+	n.a.rec.words.generation = 3;
+	assert_false(asked(&n, "phoenix-c", retire).granted);
+	retire.generation = 1;
+	assert_false(asked(&n, "phoenix-a", retire).granted);
+	assert_int_equal(n.a.rec.retired, 0);
+	retire.generation = 3;
+	asked(&n, "phoenix-a", retire);
+	assert_int_equal(on_disk(&n).retired, 3);
+	assert_int_equal(on_disk(&n).retired_for, 0);
+	assert_false(on_disk(&n).recovering);
+	end(&n);
+}
+
+static void words_are_taken_from_the_node_itself_only(void **state)
+{
+	struct ask word = { .kind = ASK_WORD, .word = "missing", .nodes = { true }, .generation = 2 };
+	struct node n;
+
+	(void)state;
+	begin(&n, NODE_BLANK);
+	assert_false(asked(&n, "phoenix-a", word).granted);
+	assert_true(asked(&n, "phoenix-b", word).granted);
+	assert_true(on_disk(&n).words.missing[0]);
+	assert_int_equal(on_disk(&n).words.generation, 2);
+	end(&n);
+}
+
+/* What was true at an earlier word need not be true at this one. */
+static void recover_replaces_what_was_declared_before(void **state)
+{
+	struct ask word = { .kind = ASK_WORD, .word = "recover", .nodes = { false, false, true }, .generation = 4 };
+	struct node n;
+
+	(void)state;
+	begin(&n, NODE_MEMBER);
+	n.a.rec.words.missing[0] = true;
+	asked(&n, "phoenix-b", word);
+	assert_false(on_disk(&n).words.missing[0]);
+	assert_true(on_disk(&n).words.missing[2] && on_disk(&n).recovering);
+	end(&n);
+	begin(&n, NODE_BLANK);
+	assert_false(asked(&n, "phoenix-b", word).granted);
+	end(&n);
+}
+
+static void only_what_is_on_the_disk_can_be_abandoned(void **state)
+{
+	struct ask word = { .kind = ASK_WORD, .word = "abandon", .cluster = Y };
+	struct node n;
+
+	(void)state;
+	begin(&n, NODE_MEMBER);
+	memcpy(n.a.rec.cluster, X, ID_LEN);
+	assert_false(asked(&n, "phoenix-b", word).granted);
+	memcpy(word.cluster, X, ID_LEN);
+	assert_true(asked(&n, "phoenix-b", word).granted);
+	assert_string_equal(on_disk(&n).words.abandoned, X);
+	end(&n);
+}
+
+/* Data whose record is lost: decide() calls it "unrecorded"; it gets an id to be given up by. */
+static void data_without_a_record_can_be_abandoned(void **state)
+{
+	struct ask word = { .kind = ASK_WORD, .word = "abandon" };
+	struct node n;
+
+	(void)state;
+	begin(&n, NODE_JOINING);
+	assert_true(asked(&n, "phoenix-b", word).granted);
+	assert_int_equal(strlen(on_disk(&n).cluster), ID_LEN - 1);
+	assert_string_equal(on_disk(&n).cluster, on_disk(&n).words.abandoned);
+	end(&n);
+}
+
+static void the_own_promise_is_forgotten_only_before_it_formed(void **state)
+{
+	struct ask word = { .kind = ASK_WORD, .word = "forget", .formation = F };
+	struct node n;
+
+	(void)state;
+	begin(&n, NODE_BLANK);
+	assert_true(asked(&n, "phoenix-b", promise_x).granted);
+	memcpy(n.a.rec.formation, F, ID_LEN);
+	n.a.leaving_blank = true;
+	assert_false(asked(&n, "phoenix-b", word).granted);
+	n.a.leaving_blank = false;
+	assert_true(asked(&n, "phoenix-b", word).granted);
+	assert_string_equal(on_disk(&n).formation, "");
+	assert_int_equal(on_disk(&n).promise.node, -1);
+	end(&n);
+}
+
+static void another_description_is_told_nothing(void **state)
+{
+	struct ask q = promise_x;
+	struct node n;
+
+	(void)state;
+	begin(&n, NODE_BLANK);
+	memcpy(q.digest, "e", 2);
+	assert_false(asked(&n, "phoenix-a", q).same);
+	assert_int_equal(n.a.rec.promise.node, -1);
+	end(&n);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_promise_is_on_the_disk_and_given_once),
+		cmocka_unit_test(a_node_that_is_leaving_says_so),
+		cmocka_unit_test(a_blank_node_gives_up_its_promise_to_a_recovery),
+		cmocka_unit_test(of_two_recoveries_the_higher_generation_wins_then_the_first_node),
+		cmocka_unit_test(words_are_taken_from_the_node_itself_only),
+		cmocka_unit_test(recover_replaces_what_was_declared_before),
+		cmocka_unit_test(only_what_is_on_the_disk_can_be_abandoned),
+		cmocka_unit_test(data_without_a_record_can_be_abandoned),
+		cmocka_unit_test(the_own_promise_is_forgotten_only_before_it_formed),
+		cmocka_unit_test(another_description_is_told_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
