@@ -157,6 +157,7 @@ static void *look_at(void *arg)
 	}
 	*v = answer.view;
 	v->answered = true;
+	l->round->pulse[l->node] = answer.pulse[a->seed->self];
 	if (v->state != NODE_MEMBER)
 		return NULL;
 	r = k3s_ready(agent_node(a, l->node)->address, a->seed->secrets, &f);

@@ -24,6 +24,10 @@ struct agent {
 	bool marked;	       /* the cluster carries our id (main thread) */
 	bool leaving_blank;    /* K3s is being started on a blank disk: no promise from now on */
 	char trouble[WHY_LEN]; /* why the own state is unknown, or "" */
+	struct {
+		char renewed[PULSE_LEN];
+		int64_t since;
+	} pulse[NODE_COUNT];   /* of each Node's lease: pulse.h */
 	struct json *status;   /* last progress, for the others' `phoenix status` */
 	char *status_text;     /* the same, to see a change */
 	/* Of the main thread alone: when K3s was last started, and when it may be again. */
@@ -39,6 +43,7 @@ struct round {
 	struct node_view views[NODE_COUNT]; /* own one included */
 	struct words words;
 	char formation[ID_LEN];
+	struct pulse pulse[NODE_COUNT]; /* of this node's own lease, as each other saw it */
 	char trouble[NODE_COUNT][WHY_LEN]; /* why a node does not count as answering, for people; "" = it does */
 };
 

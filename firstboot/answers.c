@@ -3,6 +3,7 @@
 
 #include "firstboot/k3s.h"
 #include "firstboot/paths.h"
+#include "firstboot/pulse.h"
 #include "lib/crypto.h"
 #include "lib/log.h"
 #include "lib/timer.h"
@@ -250,6 +251,7 @@ int agent_answer(void *agent, const char *peer, const char *request, size_t len,
 	/* a node that is about to have data does not say that it is blank */
 	if (out.view.state == NODE_BLANK && a->leaving_blank)
 		out.view.state = NODE_JOINING;
+	pulse_tell(a, out.pulse);
 	if (a->status) {
 		/* durations, not moments: two machines' clocks have nothing in common */
 		out.status = json_copy(a->status);

@@ -106,3 +106,15 @@ int arp_probe(const char *name, const char *address, int timeout_ms, char mac[18
 	fd_closep(&q.fd);
 	return r;
 }
+
+int arp_stranger(const char *name, const char *address, const char *gateway, int timeout_ms,
+		 char mac[18], struct fault *f)
+{
+	int r = arp_probe(name, address, timeout_ms, mac, f);
+	char router[18] = "";
+
+	if (r > 0 && gateway && arp_probe(name, gateway, timeout_ms, router, NULL) > 0 &&
+	    strcmp(mac, router) == 0)
+		return 0;
+	return r;
+}

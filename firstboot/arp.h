@@ -8,3 +8,6 @@
  * 1: somebody other than this interface answered, MAC says who; 0: nobody. -errno: could not ask.
  * */
 int arp_probe(const char *name, const char *address, int timeout_ms, char mac[18], struct fault *f);
+/* The same, but a gateway (or NULL) that answers for everybody, proxy ARP, does not count. */
+int arp_stranger(const char *name, const char *address, const char *gateway, int timeout_ms,
+		 char mac[18], struct fault *f);

@@ -126,6 +126,33 @@ static int parse_voters(const struct json *list, struct voter *v, int *n, struct
 	return 0;
 }
 
+/* Only what was seen; an older program leaves it out. */
+static void print_pulse(const struct pulse p[NODE_COUNT], struct json *j)
+{
+	struct json *list = json_array();
+
+	for (int i = 0; i < NODE_COUNT; i++) {
+		struct json *one = json_object();
+
+		json_set_str(one, "renewed", p[i].renewed);
+		json_set_int(one, "age_ms", p[i].age_ms);
+		json_push(list, one);
+	}
+	json_set(j, "pulse", list);
+}
+
+static int parse_pulse(const struct json *list, struct pulse ret[NODE_COUNT], struct fault *f)
+{
+	for (size_t i = 0; i < NODE_COUNT && i < json_len(list); i++) {
+		if (copy_text(json_at(list, i), "renewed", ret[i].renewed, PULSE_LEN, f) < 0)
+			return -EPROTO;
+		ret[i].age_ms = json_int(json_at(list, i), "age_ms", 0);
+		if (ret[i].age_ms < 0)
+			return fault_set(f, EPROTO, "age_ms is below 0");
+	}
+	return 0;
+}
+
 static struct json *print_view(const struct node_view *v)
 {
 	struct json *j = json_object(), *p = json_object();
@@ -184,6 +211,7 @@ void answer_print(const struct answer *a, struct str *out)
 	json_set_str(j, "digest", a->digest);
 	if (a->same) {
 		json_set(j, "view", print_view(&a->view));
+		print_pulse(a->pulse, j);
 		json_set_bool(j, "granted", a->granted);
 		json_set_str(j, "why", a->why);
 		if (a->status)
@@ -206,6 +234,8 @@ int answer_parse(const char *text, size_t len, struct answer *ret, struct fault 
 		return -EPROTO;
 	a.same = json_get(j, "view", NULL) != NULL;
 	if (a.same && parse_view(json_get(j, "view", NULL), &a.view, f) < 0)
+		return -EPROTO;
+	if (a.same && parse_pulse(json_get(j, "pulse", NULL), a.pulse, f) < 0)
 		return -EPROTO;
 	a.granted = json_bool(j, "granted", false);
 	if (json_get(j, "status", NULL))

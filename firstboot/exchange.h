@@ -23,10 +23,18 @@ struct ask {
 	bool nodes[NODE_COUNT];					   /* word: which */
 };
 
+/* What a member saw of a Node's lease: a value that has not changed for so long by its own clock. */
+#define PULSE_LEN 40
+struct pulse {
+	char renewed[PULSE_LEN]; /* "" = never looked */
+	int64_t age_ms;
+};
+
 struct answer {
 	bool same;	    /* same description; otherwise only `node` and `digest` are known */
 	char node[64], digest[65];
 	struct node_view view;
+	struct pulse pulse[NODE_COUNT];
 	bool granted;	    /* promise, retire, release, word */
 	char why[WHY_LEN];  /* …if not, why */
 	struct json *status; /* the node's progress, for `phoenix status`; may be NULL */

@@ -4,6 +4,7 @@
 #include "firstboot/commands.h"
 #include "firstboot/engine.h"
 #include "firstboot/progress.h"
+#include "firstboot/pulse.h"
 #include "lib/command.h"
 #include "lib/log.h"
 #include "lib/notify.h"
@@ -43,14 +44,6 @@ static void on_signal(int sig)
 	stop = 1;
 }
 
-static void nap(int64_t ms)
-{
-	int64_t until = timer_now() + ms;
-
-	while (!stop && timer_now() < until)
-		timer_sleep(until - timer_now() < 100 ? until - timer_now() : 100);
-}
-
 struct daemon {
 	struct engine engine;
 	struct progress progress;
@@ -60,6 +53,18 @@ struct daemon {
 	int64_t full_pass; /* when the whole table was last gone through */
 	int64_t next_seed; /* when to look for a corrected seed */
 };
+
+/* A node that is well keeps an eye on the others' signs of life meanwhile. */
+static void nap(struct daemon *d, int64_t ms, bool well)
+{
+	int64_t until = timer_now() + ms;
+
+	while (!stop && timer_now() < until) {
+		if (well)
+			pulse_look(d->engine.boot->agent);
+		timer_sleep(until - timer_now() < 100 ? until - timer_now() : 100);
+	}
+}
 
 static void report(void *user, const struct engine *e, size_t i)
 {
@@ -159,7 +164,7 @@ static int run_daemon(struct boot *b)
 		}
 		if (r == 0)
 			say_ready(&d);
-		nap(r == 0 ? WATCH_MS : pause_after(&d, r));
+		nap(&d, r == 0 ? WATCH_MS : pause_after(&d, r), r == 0);
 	}
 	progress_free(&d.progress);
 	return EXIT_DONE;

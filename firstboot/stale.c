@@ -2,13 +2,13 @@
  * beside them ("duplicate node name"). This removes the ghost, with no human step, but only when it is one: "Ready" in the API is up to 50 s late and cloned machines
  * share machine-ids, so a living namesake shows by its lease (renewed while we watch) or by its MAC (it answers ARP for our address). And only when the cluster can
  * spare it: two healthy voters besides, nobody else joining, one removal at a time. */
+#include "firstboot/arp.h"
 #include "firstboot/cluster.h"
 #include "firstboot/nic.h"
 #include "firstboot/paths.h"
 #include "lib/crypto.h"
 #include "lib/lease.h"
 #include "lib/log.h"
-#include "lib/proc.h"
 #include "lib/timer.h"
 
 #include <errno.h>
@@ -16,6 +16,7 @@
 
 /* Kubelet leases last 8 s and are renewed each 2 s, at most 6.6 s when saturated: no renewal for 10 s on our clock is the earliest sound "dead" (measured). */
 #define DEAD_MS 10000
+#define PROBE_MS 250 /* a neighbour on the same wire answers within one */
 
 /* What was seen of the namesake's lease, and since when; survives between rounds. */
 static struct {
@@ -28,7 +29,18 @@ static const char *own_name(const struct agent *a)
 	return agent_node(a, a->seed->self)->name;
 }
 
-static int namesake_lives(const struct agent *a, struct kube *k, struct fault *f)
+/* Since when the lease has been what it is now: the others may have watched it for longer than we have. */
+static void seen_by_others(const struct round *round)
+{
+	for (int i = 0; i < NODE_COUNT; i++) {
+		const struct pulse *p = &round->pulse[i];
+
+		if (str_eq(p->renewed, seen.renewed) && timer_now() - p->age_ms < seen.since)
+			seen.since = timer_now() - p->age_ms;
+	}
+}
+
+static int namesake_lives(const struct agent *a, const struct round *round, struct kube *k, struct fault *f)
 {
 	_free_ char *path = mem_printf("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/%s", own_name(a));
 	_json_ struct json *lease = NULL;
@@ -53,27 +65,22 @@ static int namesake_lives(const struct agent *a, struct kube *k, struct fault *f
 					 "one seed; give each its own",
 					 own_name(a));
 	}
+	seen_by_others(round);
 	if (timer_now() - seen.since < DEAD_MS)
 		return fault_set(f, EAGAIN, "watches for %d s whether another machine lives as %s", DEAD_MS / 1000, own_name(a));
 	return 0;
 }
 
-/* `arping -D` asks who has our address: an answer is another machine (our own kernel does not answer itself). */
+/* A router that answers for everybody (proxy ARP) is no second owner. Not being able to ask is none either: the lease is the evidence. */
 static int address_taken(const struct agent *a, struct fault *f)
 {
 	const struct node_config *n = agent_node(a, a->seed->self);
-	_free_ char *interface = NULL;
-	_proc_ struct proc_result out = { 0 };
-	const char *argv[] = { "arping", "-D", "-q", "-c", "1", "-w", "1", "-I", NULL, n->address, NULL };
+	_free_ char *interface = nic_by_mac(a->fs, n->mac);
+	char mac[18];
 
-	interface = nic_by_mac(a->fs, n->mac);
-	if (!interface)
-		return 0;
-	argv[8] = interface;
-	if (proc_run(&(struct proc){ .argv = argv, .timeout_ms = 5000 }, &out, NULL) < 0)
-		return 0; /* no arping: the lease is the evidence */
-	if (out.status == 1)
-		return fault_set(f, EEXIST, "another machine answers for our address %s: two machines run with one seed", n->address);
+	if (interface && arp_stranger(interface, n->address, a->seed->config->gateway, PROBE_MS, mac, NULL) > 0)
+		return fault_set(f, EEXIST, "another machine (MAC %s) answers for our address %s: two machines run with one seed", mac,
+				 n->address);
 	return 0;
 }
 
@@ -170,7 +177,7 @@ int stale_clear(struct agent *a, const struct round *round, int through, struct 
 	if (r < 0)
 		return fault_wrap(f, "looks for an old Node");
 	if (!json_get(node, "metadata", "deletionTimestamp", NULL) &&
-	    ((r = address_taken(a, f)) < 0 || (r = namesake_lives(a, k, f)) < 0))
+	    ((r = namesake_lives(a, round, k, f)) < 0 || (r = address_taken(a, f)) < 0))
 		return r;
 	if (voter && (r = can_spare(a, round, peer, f)) < 0)
 		return r;

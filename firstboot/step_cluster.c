@@ -167,7 +167,9 @@ static int join(struct agent *a, struct round *round, int through, struct fault 
 	if (!*peer->cluster)
 		return fault_set(f, EAGAIN, "%s does not say which cluster it belongs to yet", agent_node(a, through)->name);
 	memcpy(j.cluster, peer->cluster, ID_LEN);
-	r = agent_record(a, record_join, &j, f);
+	r = mark_check(a, through, j.cluster, f);
+	if (r == 0)
+		r = agent_record(a, record_join, &j, f);
 	if (r == 0)
 		r = k3s_set_server(a->fs, agent_node(a, through)->address, f);
 	if (r < 0)

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 
-#define MARK "/api/v1/namespaces/kube-system/configmaps/phoenix-cluster"
 #define JOURNAL_MS 3000
 #define SEEN_MS 2000
 
@@ -63,43 +62,6 @@ static void record_voter(struct records *r, const void *arg)
 	}
 }
 
-/* The cluster carries its own id, so that a wrong disk is seen by anyone who looks. Written when absent or older. */
-static int mark_cluster(struct agent *a, struct fault *f)
-{
-	_kube_ struct kube *k = NULL;
-	_json_ struct json *now = NULL, *want = json_object();
-	struct json *meta = json_object(), *data = json_object();
-	_str_ struct str text = { 0 };
-	_free_ char *generation = mem_printf("%d", a->rec.generation);
-	const char *id;
-	long there = 0;
-	int r;
-
-	json_set_str(want, "apiVersion", "v1");
-	json_set_str(want, "kind", "ConfigMap");
-	json_set_str(meta, "name", "phoenix-cluster");
-	json_set_str(meta, "namespace", "kube-system");
-	json_set(want, "metadata", meta);
-	json_set_str(data, "id", a->rec.cluster);
-	json_set_str(data, "generation", generation);
-	json_set_str(data, "name", a->seed->config->name);
-	json_set(want, "data", data);
-	r = admin_kube(a, a->seed->self, &k, f);
-	if (r == 0)
-		r = kube_get(k, MARK, &now, f);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	id = json_string(json_get(now, "data", "id", NULL));
-	if (id && !str_eq(id, a->rec.cluster))
-		return fault_set(f, ESTALE,
-				 "this disk belongs to incarnation %s, but the cluster it runs in says it is %s: stop and look (docs/runbook.md)",
-				 a->rec.cluster, id);
-	if (id && str_to_long(json_string(json_get(now, "data", "generation", NULL)), 0, 1 << 30, &there) && there >= a->rec.generation)
-		return 0;
-	json_print(want, 0, &text);
-	return kube_apply(k, MARK, "phoenix", true, text.p, text.len, NULL, f);
-}
-
 static int write_down(struct boot *b, struct fault *f)
 {
 	struct agent *a = b->agent;
@@ -114,7 +76,7 @@ static int write_down(struct boot *b, struct fault *f)
 	if (r == 0 && !recorded(a))
 		r = agent_record(a, record_voter, &a->me, f);
 	if (r == 0 && !a->marked)
-		r = mark_cluster(a, f);
+		r = mark_write(a, f);
 	if (r == 0) {
 		a->marked = true;
 		backoff_reset(&a->restarts);

@@ -107,16 +107,13 @@ static int check_route(struct boot *b, struct fault *f)
 static int check_duplicate(struct boot *b, const char *interface, struct fault *f)
 {
 	static bool alone;
-	const char *address = boot_node(b)->address, *gateway = boot_config(b)->gateway;
-	char mac[18], router[18] = "";
+	const char *address = boot_node(b)->address;
+	char mac[18];
 	int r;
 
 	if (alone || b->plan)
 		return 0;
-	r = arp_probe(interface, address, PROBE, mac, f);
-	if (r > 0 && gateway && arp_probe(interface, gateway, PROBE, router, NULL) > 0 &&
-	    str_eq(mac, router))
-		r = 0;
+	r = arp_stranger(interface, address, boot_config(b)->gateway, PROBE, mac, f);
 	if (r > 0)
 		return fault_set(f, EADDRINUSE,
 				 "%s is also the address of the machine with the MAC %s", address,

@@ -1,19 +1,22 @@
-# The simulation of three nodes (tests/sim). Included by tests/tests.mk or the Makefile. decide.c is built
-# once more, with its rules removable.
+# The simulation of three nodes (tests/sim). Included by tests/tests.mk or the Makefile. The two halves
+# of the decision are built once more, with their rules removable.
 
+DECIDE_OBJECTS := $(BUILD)/tests/sim/decide.o $(BUILD)/tests/sim/decide_grant.o
 SIM_SOURCES := $(wildcard tests/sim/*.c)
-SIM_OBJECTS := $(SIM_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/tests/sim/decide.o
+SIM_OBJECTS := $(SIM_SOURCES:%.c=$(BUILD)/%.o) $(DECIDE_OBJECTS)
 SIM_RUNS    := $(or $(N),2000)
 SIM_FROM    := $(or $(FROM),0)
 
 $(SIM_OBJECTS): ALL_CFLAGS += -DDECIDE_MUTANTS
 
-$(BUILD)/tests/sim/decide.o: firstboot/decide.c Makefile
+$(DECIDE_OBJECTS): $(BUILD)/tests/sim/%.o: firstboot/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(SAY) CC $@
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/tests/sim/sim: $(SIM_OBJECTS) $(BUILD)/lib/str.o
-	$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -o $@ $^
+	$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -o $@ $^
 
 .PHONY: sim sim-mutants
 sim: $(BUILD)/tests/sim/sim ## simulates N runs of three nodes (2000), from run FROM
