@@ -12,6 +12,7 @@
 #include "lib/timer.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -145,6 +146,9 @@ static int run_daemon(struct boot *b)
 	struct sigaction sa = { .sa_handler = on_signal };
 	_free_ struct step_result *results = mem_alloc(d.engine.n * sizeof *results);
 
+	/* a few threads that each do little: one heap, not one each, and given back early */
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_TRIM_THRESHOLD, 64 * 1024);
 	d.engine.results = results;
 	d.engine.user = &d;
 	sigaction(SIGTERM, &sa, NULL);

@@ -6,11 +6,12 @@
 #include "lib/timer.h"
 
 #include <errno.h>
-#include <signal.h>
+#include <time.h>
 
 #define UNIT "k3s.service"
 #define SERVER_FILE K3S_CONFIG_DIR "/10-phoenix-server.yaml"
 #define START_LIMIT 30000
+#define RESET_LIMIT 180000
 
 static void take(const char *text, const char *key, char *out, size_t size)
 {
@@ -104,11 +105,12 @@ int k3s_allow_restart(const struct fs *fs, struct fault *f)
 	return permit(fs, "", f);
 }
 
-int k3s_start(const struct fs *fs, bool form, struct fault *f)
+/* One start of the unit with ARGS, which are gone again before this returns. */
+static int start_once(const struct fs *fs, const char *args, struct fault *f)
 {
 	int64_t until = timer_now() + START_LIMIT;
 	struct k3s_unit u = { 0 };
-	int r = permit(fs, form ? "--cluster-init" : "", f);
+	int r = permit(fs, args, f);
 
 	if (r == 0)
 		r = proc_do(f, "systemctl", "reset-failed", UNIT, NULL) == -ENOENT ? -ENOENT : 0;
@@ -126,6 +128,11 @@ int k3s_start(const struct fs *fs, bool form, struct fault *f)
 	if (fs_remove(fs, K3S_PERMIT, r < 0 ? NULL : f) < 0 && r == 0)
 		r = -f->code;
 	return r;
+}
+
+int k3s_start(const struct fs *fs, bool form, struct fault *f)
+{
+	return start_once(fs, form ? "--cluster-init" : "", f);
 }
 
 int k3s_stop(const struct fs *fs, struct fault *f)
@@ -157,23 +164,31 @@ int k3s_set_server(const struct fs *fs, const char *address, struct fault *f)
 	return r < 0 ? r : 0;
 }
 
+/* As the unit, so that it has the same environment and limits as every other start. Its exit status is 0 and its last line an error also when all is well:
+ * the sentence is the evidence. */
 int k3s_reset(const struct fs *fs, struct fault *f)
 {
-	static const char *const argv[] = { "/usr/local/bin/k3s", "server", "--cluster-reset", NULL };
-	_proc_ struct proc_result out = { 0 };
+	static const char word[] = "Managed etcd cluster membership has been reset";
+	_free_ char *since = mem_printf("--since=@%lld", (long long)time(NULL));
+	const char *const argv[] = { "journalctl", "-u", UNIT, "-o", "cat", "--no-pager", since, NULL };
+	int64_t until = timer_now() + RESET_LIMIT;
+	_str_ struct str said = { 0 };
+	struct k3s_unit u = { .pid = 1 };
 	int r = k3s_set_server(fs, NULL, f);
 
 	if (r == 0)
 		r = fs_remove(fs, K3S_SERVER "/db/reset-flag", f);
-	if (r < 0)
-		return r;
-	r = proc_run(&(struct proc){ .argv = argv, .timeout_ms = 180000 }, &out, f);
-	if (r < 0)
-		return r;
-	/* exit status 0 and a last line of level=error are its success; the sentence is the evidence */
-	if (!strstr(str_text(&out.err), "Managed etcd cluster membership has been reset") &&
-	    !strstr(str_text(&out.out), "Managed etcd cluster membership has been reset"))
-		return fault_set(f, EREMOTEIO, "k3s server --cluster-reset: exit status %d without its word of success: %.300s",
-				 out.status, str_text(&out.err) + (out.err.len > 300 ? out.err.len - 300 : 0));
-	return 0;
+	if (r >= 0)
+		r = start_once(fs, "--cluster-reset", f);
+	while (r == 0 && u.pid > 0 && timer_now() < until) {
+		timer_sleep(500);
+		r = k3s_unit(&u, f);
+	}
+	if (r == 0)
+		r = k3s_stop(fs, f);
+	if (r == 0)
+		r = proc_ok(&(struct proc){ .argv = argv, .max_output = 16 << 20 }, &said, f);
+	if (r == 0 && !strstr(str_text(&said), word))
+		r = fault_set(f, EREMOTEIO, "k3s server --cluster-reset ended without its word of success; see journalctl -u " UNIT);
+	return r;
 }

@@ -133,7 +133,7 @@ static const struct trouble {
 	  "the servers' K3s settings differ: give all nodes seeds from the same `phoenix seed` run", false },
 	{ "duplicate node name found", "the cluster still has an etcd member of this node's name", false },
 	{ "This node has been removed from the cluster", "this member was removed from the cluster", false },
-	{ "too many learner members in cluster", "waits for another node that is joining", false },
+	{ "Waiting for other members to finish joining", "waits for another node that is joining", false },
 	{ "leaderelection lost", "quorum was lost", false },
 	{ "no space left on device", "the disk is full", false },
 	{ "read-only file system", "a file system is read-only", false },
