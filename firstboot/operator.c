@@ -195,7 +195,7 @@ int forget_run(int argc, char **argv, struct fault *f)
 
 	if (r == 0)
 		r = open_and_look(&s, f);
-	if (r < 0)
+	if (r < 0 || !s.seed)
 		return r;
 	node = config_node(s.seed->config, what);
 	if (node >= 0)

@@ -127,11 +127,24 @@ static int release(struct agent *a, int through, struct fault *f)
 			 answer.why);
 }
 
+/* One for the life of this process: that another's lapsed is judged from an earlier look. The nonce keeps a predecessor that was
+ * cut off from being taken for us. */
+static struct lease one = { .ns = "kube-system", .name = "phoenix-rejoin", .duration_ms = 90000 };
+
+void stale_done(struct agent *a)
+{
+	_kube_ struct kube *k = NULL;
+	struct fault f = { 0 };
+
+	if (!one.holder || !lease_held(&one))
+		return;
+	if (admin_kube(a, a->seed->self, &k, &f) < 0 || lease_release(&one, k, &f) < 0)
+		log_warn("the next one to re-join waits up to %d s: %s", one.duration_ms / 1000, f.text);
+}
+
 static int delete_node(struct agent *a, struct kube *k, const struct json *node, struct fault *f)
 {
 	_free_ char *path = mem_printf("/api/v1/nodes/%s", own_name(a));
-	/* One for the life of this process: that another's lapsed is judged from an earlier look. The nonce keeps a predecessor that was cut off from being taken for us. */
-	static struct lease one = { .ns = "kube-system", .name = "phoenix-rejoin", .duration_ms = 90000 };
 	const char *uid = json_string(json_get(node, "metadata", "uid", NULL));
 	_str_ struct str who = { 0 };
 	int r;

@@ -236,6 +236,7 @@ static int may_start(struct agent *a, struct fault *f)
 static void note_start(struct agent *a)
 {
 	a->started_at = time(NULL);
+	a->marked = false; /* it may be another cluster now, or another generation */
 	a->next_start = timer_now() + backoff_next(&a->restarts, 1000, 60000);
 }
 

@@ -79,6 +79,7 @@ static int write_down(struct boot *b, struct fault *f)
 		r = mark_write(a, f);
 	if (r == 0) {
 		a->marked = true;
+		stale_done(a);
 		backoff_reset(&a->restarts);
 		a->next_start = 0;
 	}

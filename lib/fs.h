@@ -24,6 +24,14 @@ struct fs {
 int fs_open(struct fs *fs, const char *root, struct fault *f);
 void fs_close(struct fs *fs);
 void fd_closep(int *fd); /* cleanup: closes when >= 0 */
+/* Gives a descriptor away from its cleanup. */
+static inline int fd_take(int *fd)
+{
+	int taken = *fd;
+
+	*fd = -1;
+	return taken;
+}
 
 /* openat2 below the root; FLAGS as for open (O_CLOEXEC is added). Returns the descriptor or -errno. */
 int fs_openat(const struct fs *fs, const char *path, int flags, mode_t mode, struct fault *f);

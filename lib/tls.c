@@ -348,7 +348,7 @@ int tls_listen(const char *address, int port, struct fault *f)
 	struct sockaddr_storage at;
 	socklen_t n = to_sockaddr(address, port, &at);
 	_fd_ int fd = -1;
-	int one = 1, ret;
+	int one = 1;
 
 	if (!n)
 		return fault_set(f, EINVAL, "%s: not an IP address", address);
@@ -356,9 +356,7 @@ int tls_listen(const char *address, int port, struct fault *f)
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
 	    bind(fd, (struct sockaddr *)&at, n) < 0 || listen(fd, BACKLOG) < 0)
 		return fault_errno(f, "listen on %s port %d", address, port);
-	ret = fd;
-	fd = -1;
-	return ret;
+	return fd_take(&fd);
 }
 
 int tls_serve_one(struct tls *t, int listener, int timeout_ms,

@@ -51,10 +51,13 @@ size_t utf8_offset(const char *text, int line, int column)
 {
 	const char *p = text;
 
-	for (; line > 1 && (p = strchr(p, '\n')); line--)
-		p++;
-	if (!p)
-		return strlen(text);
+	for (; line > 1; line--) {
+		const char *end = strchr(p, '\n');
+
+		if (!end)
+			return strlen(text);
+		p = end + 1;
+	}
 	for (; column > 1 && *p && *p != '\n'; column--)
 		do
 			p++;
