@@ -107,11 +107,14 @@ void agent_refresh(struct agent *a)
 
 	pthread_mutex_lock(&a->lock);
 	v = a->me;
+	pthread_mutex_unlock(&a->lock);
+	/* Without the lock, so that a slow disk or etcd keeps nobody from an answer; what is looked at here changes by this thread alone. */
 	r = data_state(a->boot, &ours, &f);
 	if (r == 0 && ours)
-		r = records_load(a->fs, STATE_DIR, &a->rec, &f);
-	if (r == 0 && ours)
 		r = look_at_etcd(a, &v, &f);
+	pthread_mutex_lock(&a->lock);
+	if (r == 0 && ours)
+		r = records_load(a->fs, STATE_DIR, &a->rec, &f);
 	if (r < 0 || !ours) {
 		v = (struct node_view){ .state = NODE_UNKNOWN };
 		snprintf(a->trouble, sizeof a->trouble, "%s", f.code ? f.text : "the data partition is not mounted");
@@ -132,6 +135,7 @@ struct look {
 	struct round *round;
 	pthread_t thread;
 	bool started;
+	bool runs; /* K3s, on this node */
 };
 
 static void *look_at(void *arg)
@@ -158,7 +162,8 @@ static void *look_at(void *arg)
 	*v = answer.view;
 	v->answered = true;
 	l->round->pulse[l->node] = answer.pulse[a->seed->self];
-	if (v->state != NODE_MEMBER)
+	/* who runs in the same cluster need not know whether it could join it: each question costs a handshake */
+	if (v->state != NODE_MEMBER || (l->runs && str_eq(v->cluster, a->me.cluster)))
 		return NULL;
 	r = k3s_ready(agent_node(a, l->node)->address, a->seed->secrets, &f);
 	v->api_ready = r == 0;
@@ -172,10 +177,11 @@ void agent_look(struct agent *a, struct round *ret)
 {
 	struct look looks[NODE_COUNT];
 	int self = a->seed->self;
+	bool runs = k3s_is_running();
 
 	*ret = (struct round){ 0 };
 	for (int i = 0; i < NODE_COUNT; i++) {
-		looks[i] = (struct look){ .a = a, .node = i, .round = ret };
+		looks[i] = (struct look){ .a = a, .node = i, .round = ret, .runs = runs };
 		if (i == self)
 			continue;
 		looks[i].started = pthread_create(&looks[i].thread, NULL, look_at, &looks[i]) == 0;

@@ -28,5 +28,6 @@ bool service_failed(const char *unit)
 
 int service_do(const char *verb, const char *unit, struct fault *f)
 {
-	return proc_do(f, "systemctl", "--quiet", "--no-block", verb, unit, NULL);
+	/* --no-reload: enabling for the next boot would else re-read every unit, a second of a boot */
+	return proc_do(f, "systemctl", "--quiet", "--no-block", "--no-reload", verb, unit, NULL);
 }

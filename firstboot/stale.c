@@ -142,6 +142,31 @@ void stale_done(struct agent *a)
 		log_warn("the next one to re-join waits up to %d s: %s", one.duration_ms / 1000, f.text);
 }
 
+/* The Node's finalizers are worked off by whoever holds these leases; a dead holder keeps them for 45 s (measured: a re-flash of the leader
+ * took 74 s). That it is dead was shown before: so they are given up in its name, as it would have done at a stop. */
+static void give_up_leases(const struct agent *a, struct kube *k)
+{
+	static const char *const names[] = { "k3s", "k3s-etcd" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		_free_ char *path = mem_printf("/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/%s", names[i]);
+		_json_ struct json *now = NULL, *patch = json_object();
+		struct json *meta = json_object(), *spec = json_object();
+		struct fault f = { 0 };
+
+		json_set(patch, "metadata", meta);
+		json_set(patch, "spec", spec);
+		if (kube_get(k, path, &now, &f) < 0 ||
+		    !str_eq(json_string(json_get(now, "spec", "holderIdentity", NULL)), own_name(a)))
+			continue;
+		json_set_str(meta, "resourceVersion", json_string(json_get(now, "metadata", "resourceVersion", NULL)));
+		json_set_str(spec, "holderIdentity", "");
+		json_set_int(spec, "leaseDurationSeconds", 1);
+		if (kube_patch(k, path, patch, NULL, &f) < 0)
+			log_warn("lease %s of the old %s runs out by itself: %s", names[i], own_name(a), f.text);
+	}
+}
+
 static int delete_node(struct agent *a, struct kube *k, const struct json *node, struct fault *f)
 {
 	_free_ char *path = mem_printf("/api/v1/nodes/%s", own_name(a));
@@ -161,6 +186,7 @@ static int delete_node(struct agent *a, struct kube *k, const struct json *node,
 		return fault_set(f, EAGAIN, "waits: %s is just being re-joined", str_text(&who));
 	if (r < 0)
 		return r;
+	give_up_leases(a, k);
 	r = kube_delete(k, path, uid, NULL, f);
 	if (r < 0 && r != -ENOENT)
 		return r;

@@ -16,6 +16,7 @@ case_run() {
 	start=$SECONDS
 	reflash "$A"
 	within "$JOIN_LIMIT" "$A is back" well "$B"
+	figure "phoenix on $A: $(cost "$A")"
 	figure "from the cut to all well: $((SECONDS - start)) s"
 	must_be "the cluster at the end" "$(whole 60 "$B")" "$id"
 	must "the object, through $A" on "$A" kubectl get configmap lab-kept

@@ -55,7 +55,7 @@ case_run() {
 	read_only
 	on "$B" mv /run/late /dev/disk/by-id/virtio-phoenix-data
 	on "$C" wipefs --all --quiet /dev/disk/by-id/virtio-phoenix-data
-	within 90 "$A names the read-only disk" tells "$A" "Read-only file system"
+	within 90 "$A names the read-only disk" tells "$A" "is read-only"
 	must "$A stays blank" no_k3s
 	step 'K3s ends at once'
 	on "$A" mount -o remount,rw /var/lib/phoenix

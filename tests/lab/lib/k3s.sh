@@ -97,6 +97,13 @@ stays() {
 		sleep 1
 	done
 }
+# cost NODE: what the daemon of NODE has used since it was started: CPU of itself
+# and of what it ran, and the most memory it ever had.
+cost() {
+	on "$1" sh -c 'p=$(systemctl show -P MainPID phoenix-firstboot)
+		awk "{print (\$14 + \$15 + \$16 + \$17) * 10 \" ms CPU\"}" "/proc/$p/stat"
+		awk "/^VmHWM/{print \$2 \" kB\"}" "/proc/$p/status"' | paste -sd , | sed 's/,/, /'
+}
 # word NODE COMMAND...: an operator's word, the name of the cluster given with it.
 word() { on "$1" phoenix "${@:2}" --confirm railiance; }
 # A unit that never starts here (iscsid without its kernel part) takes 90 s to say so.
