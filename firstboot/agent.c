@@ -61,13 +61,13 @@ static void view_of_etcd(const struct agent *a, const struct etcd_disk *d, struc
 
 /* The etcd data as it is now. A running etcd is asked; while it starts, the last look at the disk stays true: what it will start from was read before the
  * start. Reading the files under a running etcd would see half-written pages. */
-static int look_at_etcd(struct agent *a, struct node_view *v, struct fault *f)
+static int look_at_etcd(struct agent *a, bool runs, struct node_view *v, struct fault *f)
 {
 	struct etcd_disk d;
 	int r;
 
-	if (k3s_is_running()) {
-		r = k3s_members(a->fs, &d, NULL);
+	if (runs) {
+		r = k3s_members(&a->etcd, a->fs, &d, NULL);
 		if (r == 0 && d.n)
 			view_of_etcd(a, &d, v);
 		else if (v->state == NODE_UNKNOWN || v->state == NODE_BLANK)
@@ -100,9 +100,9 @@ static void fill_from_records(const struct records *r, struct node_view *v)
 
 void agent_refresh(struct agent *a)
 {
+	bool ours = false, runs = k3s_is_running();
 	struct fault f = { 0 };
 	struct node_view v;
-	bool ours = false;
 	int r;
 
 	pthread_mutex_lock(&a->lock);
@@ -111,7 +111,7 @@ void agent_refresh(struct agent *a)
 	/* Without the lock, so that a slow disk or etcd keeps nobody from an answer; what is looked at here changes by this thread alone. */
 	r = data_state(a->boot, &ours, &f);
 	if (r == 0 && ours)
-		r = look_at_etcd(a, &v, &f);
+		r = look_at_etcd(a, runs, &v, &f);
 	pthread_mutex_lock(&a->lock);
 	if (r == 0 && ours)
 		r = records_load(a->fs, STATE_DIR, &a->rec, &f);
@@ -123,7 +123,7 @@ void agent_refresh(struct agent *a)
 	}
 	fill_from_records(&a->rec, &v);
 	/* also when K3s ended without having left anything: only the main thread starts it, and it is here */
-	if (v.state != NODE_BLANK || !k3s_is_running())
+	if (v.state != NODE_BLANK || !runs)
 		a->leaving_blank = false;
 	a->me = v;
 	pthread_mutex_unlock(&a->lock);
@@ -165,7 +165,7 @@ static void *look_at(void *arg)
 	/* who runs in the same cluster need not know whether it could join it: each question costs a handshake */
 	if (v->state != NODE_MEMBER || (l->runs && str_eq(v->cluster, a->me.cluster)))
 		return NULL;
-	r = k3s_ready(agent_node(a, l->node)->address, a->seed->secrets, &f);
+	r = k3s_ready(&a->api[l->node], agent_node(a, l->node)->address, a->seed->secrets, &f);
 	v->api_ready = r == 0;
 	/* that it only starts is what everybody sees; these need a person */
 	if (r < 0 && r != -EAGAIN && r != -ECONNREFUSED && r != -ETIMEDOUT)

@@ -28,6 +28,8 @@ struct agent {
 		char renewed[PULSE_LEN];
 		int64_t since;
 	} pulse[NODE_COUNT];   /* of each Node's lease: pulse.h */
+	/* Kept connections: api[i] is of the thread that looks at node i; the own one and etcd's of the main thread. */
+	struct http_client *api[NODE_COUNT], *etcd;
 	struct json *status;   /* last progress, for the others' `phoenix status` */
 	char *status_text;     /* the same, to see a change */
 	/* Of the main thread alone: when K3s was last started, and when it may be again. */

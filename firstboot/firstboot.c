@@ -3,6 +3,7 @@
 #include "firstboot/agent.h"
 #include "firstboot/commands.h"
 #include "firstboot/engine.h"
+#include "firstboot/k3s.h"
 #include "firstboot/progress.h"
 #include "firstboot/pulse.h"
 #include "lib/command.h"
@@ -22,6 +23,7 @@
 #define WAIT_CAP 2000
 #define FAIL_BASE 1000
 #define FAIL_CAP 30000
+#define CLUSTER_MS 2000
 #define WATCH_MS 3000
 #define FULL_PASS_MS 300000
 #define SEED_MS 20000
@@ -52,6 +54,7 @@ struct daemon {
 	size_t stuck;	   /* step that was not done last time: a new one begins with short waits */
 	bool ready;	   /* READY=1 was sent */
 	int64_t full_pass; /* when the whole table was last gone through */
+	int64_t next_cluster; /* when to ask the others again while the own K3s starts */
 	int64_t next_seed; /* when to look for a corrected seed */
 };
 
@@ -105,9 +108,14 @@ static int look_again(struct daemon *d, struct fault *f)
 	int r = -ENOENT;
 
 	if (d->engine.boot->agent && timer_now() - d->full_pass < FULL_PASS_MS) {
-		r = engine_step(&d->engine, "cluster", f);
+		/* the other nodes need not be asked as often as one's own K3s that is just starting */
+		r = timer_now() < d->next_cluster ? 0 : engine_step(&d->engine, "cluster", f);
+		if (r == 0 && timer_now() >= d->next_cluster)
+			d->next_cluster = timer_now() + CLUSTER_MS;
 		if (r == 0)
 			r = engine_step(&d->engine, "k3s", f);
+		if (r < 0)
+			d->next_cluster = k3s_is_running() ? d->next_cluster : 0;
 		if (r < 0 || d->ready)
 			return r;
 	}

@@ -11,6 +11,7 @@
 #define UNIT "k3s.service"
 #define SERVER_FILE K3S_CONFIG_DIR "/10-phoenix-server.yaml"
 #define START_LIMIT 30000
+#define IDLE_MS 150
 #define RESET_LIMIT 180000
 
 static void take(const char *text, const char *key, char *out, size_t size)
@@ -52,14 +53,20 @@ int k3s_unit(struct k3s_unit *ret, struct fault *f)
 	return 0;
 }
 
-/* Asked several times a second: the process found last time is looked up in /proc before systemd is asked. */
+/* Asked several times a second: the process found last time is looked up in /proc before systemd is asked, and that
+ * there was none is believed for a moment. Nobody but this program starts the first one. */
+static _Atomic long known;
+static _Atomic int64_t idle_at;
+
 bool k3s_is_running(void)
 {
-	static long known;
 	struct k3s_unit u;
 
+	if (idle_at && timer_now() - idle_at < IDLE_MS)
+		return false;
+
 	if (known > 0) {
-		_free_ char *path = mem_printf("/proc/%ld/comm", known);
+		_free_ char *path = mem_printf("/proc/%ld/comm", (long)known);
 		_fs_ struct fs root = { .fd = -1 };
 		_str_ struct str comm = { 0 };
 
@@ -71,6 +78,7 @@ bool k3s_is_running(void)
 	if (k3s_unit(&u, NULL) < 0)
 		return true; /* not knowing must never let the files of a running etcd be read or moved */
 	known = u.pid;
+	idle_at = u.pid > 0 ? 0 : timer_now();
 	return u.pid > 0;
 }
 
@@ -114,6 +122,7 @@ static int start_once(const struct fs *fs, const char *args, struct fault *f)
 
 	if (r == 0)
 		r = proc_do(f, "systemctl", "reset-failed", UNIT, NULL) == -ENOENT ? -ENOENT : 0;
+	idle_at = 0;
 	if (r == 0)
 		r = proc_do(f, "systemctl", "start", "--no-block", UNIT, NULL);
 	while (r == 0 && u.pid == 0 && timer_now() < until) {

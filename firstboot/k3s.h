@@ -25,9 +25,11 @@ int k3s_stop(const struct fs *fs, struct fault *f); /* and until it is gone; no 
 int k3s_set_server(const struct fs *fs, const char *address, struct fault *f);
 
 /* 0: the server at ADDRESS is ready, by its own word given under our CA. Otherwise -errno with what it says. */
-int k3s_ready(const char *address, const struct secrets *s, struct fault *f);
+/* KEPT (may be NULL, may point at NULL) is a connection for the next question: a handshake costs more than all else. */
+struct http_client;
+int k3s_ready(struct http_client **kept, const char *address, const struct secrets *s, struct fault *f);
 /* The members as the running etcd of this node tells them, through its loopback gateway. */
-int k3s_members(const struct fs *fs, struct etcd_disk *ret, struct fault *f);
+int k3s_members(struct http_client **kept, const struct fs *fs, struct etcd_disk *ret, struct fault *f);
 int k3s_member_remove(const struct fs *fs, uint64_t id, struct fault *f);
 /* The known failure in the journal since SINCE (Unix seconds), in words with its remedy. 1 found (FATAL: no retry helps), 0 none. */
 int k3s_trouble(int64_t since, struct fault *f, bool *fatal);

@@ -24,12 +24,21 @@ static int not_ready(const char *address, const struct http_response *rs, struct
 			 rs->status);
 }
 
-int k3s_ready(const char *address, const struct secrets *s, struct fault *f)
+static int ask(struct http_client **kept, const struct http_request *rq, struct http_response *rs, struct fault *f)
+{
+	if (!kept)
+		return http_do(rq, rs, f);
+	if (!*kept)
+		*kept = http_client_new();
+	return http_client_do(*kept, rq, rs, f);
+}
+
+int k3s_ready(struct http_client **kept, const char *address, const struct secrets *s, struct fault *f)
 {
 	_free_ char *url = mem_printf("https://%s:%d/v1-k3s/readyz", address, API_PORT);
 	_http_ struct http_response rs = { 0 };
 	/* /ping is 200 without quorum; readyz wants the node's credentials, and our root vouches for who answers */
-	int r = http_do(&(struct http_request){ .url = url, .ca_pem = s->server_ca, .user = "node",
+	int r = ask(kept, &(struct http_request){ .url = url, .ca_pem = s->server_ca, .user = "node",
 						.password = s->token_password, .timeout_ms = 1500,
 						.connect_timeout_ms = 1000, .max_bytes = 65536 },
 			&rs, f);
@@ -47,7 +56,7 @@ int k3s_ready(const char *address, const struct secrets *s, struct fault *f)
 }
 
 /* One call of the etcd gateway on loopback (2379 speaks gRPC only; measured) with K3s's own client certificate. */
-static int gateway(const struct fs *fs, const char *call, const char *body, struct json **ret, struct fault *f)
+static int gateway(struct http_client **kept, const struct fs *fs, const char *call, const char *body, struct json **ret, struct fault *f)
 {
 	_str_ struct str ca = { 0 }, cert = { 0 };
 	_secret_ struct str key = { 0 };
@@ -59,7 +68,7 @@ static int gateway(const struct fs *fs, const char *call, const char *body, stru
 	    (r = fs_read(fs, K3S_TLS "/etcd/client.crt", PEM_MAX, &cert, f)) < 0 ||
 	    (r = fs_read(fs, K3S_TLS "/etcd/client.key", PEM_MAX, &key, f)) < 0)
 		return r;
-	r = http_do(&(struct http_request){ .method = "POST", .url = url, .body = body, .body_len = strlen(body),
+	r = ask(kept, &(struct http_request){ .method = "POST", .url = url, .body = body, .body_len = strlen(body),
 					    .ca_pem = ca.p, .cert_pem = cert.p, .key_pem = key.p, .timeout_ms = 1500 },
 		    &rs, f);
 	if (r < 0)
@@ -82,11 +91,11 @@ static void copy(char *out, size_t size, const char *text, size_t n)
 	out[n] = 0;
 }
 
-int k3s_members(const struct fs *fs, struct etcd_disk *ret, struct fault *f)
+int k3s_members(struct http_client **kept, const struct fs *fs, struct etcd_disk *ret, struct fault *f)
 {
 	_json_ struct json *j = NULL;
 	const struct json *list;
-	int r = gateway(fs, "list", "{\"linearizable\":false}", &j, f);
+	int r = gateway(kept, fs, "list", "{\"linearizable\":false}", &j, f);
 
 	if (r < 0)
 		return r;
@@ -113,7 +122,7 @@ int k3s_member_remove(const struct fs *fs, uint64_t id, struct fault *f)
 	_free_ char *body = mem_printf("{\"ID\":\"%" PRIu64 "\"}", id);
 	_json_ struct json *j = NULL;
 
-	return gateway(fs, "remove", body, &j, f);
+	return gateway(NULL, fs, "remove", body, &j, f);
 }
 
 /* Texts that K3s was seen to write, and what they mean for a person. */

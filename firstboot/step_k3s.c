@@ -39,7 +39,7 @@ int step_k3s_check(struct boot *b, struct fault *f)
 	if (!k3s_is_running())
 		return step_needed(b, "K3s does not run");
 	/* what apply saw a moment ago is not asked again: under load one slow answer more is no news */
-	if (timer_now() - a->seen_ready > SEEN_MS && k3s_ready(boot_node(b)->address, b->seed->secrets, &why) < 0)
+	if (timer_now() - a->seen_ready > SEEN_MS && k3s_ready(&a->api[b->seed->self], boot_node(b)->address, b->seed->secrets, &why) < 0)
 		return step_needed(b, "K3s is not ready: %s", why.text);
 	agent_refresh(a);
 	if (a->me.state != NODE_MEMBER)
@@ -101,7 +101,7 @@ int step_k3s_apply(struct boot *b, struct fault *f)
 	/* With data on the disk a restart is safe: the data decides. Before, every start is a decision of ours. */
 	if (k3s_has_wal(&b->fs) && !fs_exists(&b->fs, K3S_PERMIT) && k3s_allow_restart(&b->fs, f) < 0)
 		return -f->code;
-	if (k3s_ready(boot_node(b)->address, b->seed->secrets, &ready) == 0) {
+	if (k3s_ready(&a->api[b->seed->self], boot_node(b)->address, b->seed->secrets, &ready) == 0) {
 		a->seen_ready = timer_now();
 		agent_refresh(a);
 		return a->me.state == NODE_MEMBER ? write_down(b, f) : fault_set(f, EAGAIN, "waits to become a voter");
