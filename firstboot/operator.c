@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+/* `recover` stops K3s before it answers, and one without quorum takes its time */
+#define WORD_MS 60000
 #define CONFIRM "  --confirm NAME    the cluster's name, instead of typing it\n"
 
 const char recover_usage[] =
@@ -61,7 +63,7 @@ static int say_word(struct survey *s, struct ask *ask, struct fault *f)
 
 	ask->kind = ASK_WORD;
 	memcpy(ask->digest, s->seed->config->digest, sizeof ask->digest);
-	r = exchange_ask(s->tls, s->seed->config, s->seed->self, ask, 10000, &answer, f);
+	r = exchange_ask(s->tls, s->seed->config, s->seed->self, ask, WORD_MS, &answer, f);
 	if (r < 0)
 		return fault_wrap(f, "the daemon of this node (phoenix-firstboot.service)");
 	if (!answer.same)
