@@ -13,15 +13,23 @@
 #endif
 
 const struct command commands[] = {
-	{ "init", "workstation", "makes the folder of a new cluster: description and secrets", init_usage, init_run },
-	{ "check", "workstation", "shows every mistake of a cluster's folder", check_usage, check_run },
-	{ "seed", "workstation", "writes the three nodes' seeds: folders and CIDATA images", seed_usage, seed_run },
-	{ "firstboot", "node", "brings this node to its described state and keeps it there", firstboot_usage, firstboot_run },
-	{ "status", "anywhere", "the three nodes side by side: step, members, what each waits for", status_usage, status_run },
-	{ "recover", "node", "quorum is lost for good: goes on with one node's data", recover_usage, recover_run },
+	{ "init", "workstation", "makes the folder of a new cluster: description and secrets",
+	  init_usage, init_run },
+	{ "check", "workstation", "shows every mistake of a cluster's folder", check_usage,
+	  check_run },
+	{ "seed", "workstation", "writes the three nodes' seeds: folders and CIDATA images",
+	  seed_usage, seed_run },
+	{ "firstboot", "node", "brings this node to its described state and keeps it there",
+	  firstboot_usage, firstboot_run },
+	{ "status", "anywhere", "the three nodes side by side: step, members, what each waits for",
+	  status_usage, status_run },
+	{ "recover", "node", "quorum is lost for good: goes on with one node's data", recover_usage,
+	  recover_run },
 	{ "form", "node", "forms the cluster although a node is destroyed", form_usage, form_run },
-	{ "forget", "node", "takes back a promise, or the word that a node is missing", forget_usage, forget_run },
-	{ "abandon", "node", "gives up an incarnation of the cluster on this disk", abandon_usage, abandon_run },
+	{ "forget", "node", "takes back a promise, or the word that a node is missing",
+	  forget_usage, forget_run },
+	{ "abandon", "node", "gives up an incarnation of the cluster on this disk", abandon_usage,
+	  abandon_run },
 	{ 0 },
 };
 
@@ -38,7 +46,8 @@ static int help(void)
 	table_print(&t, 0, &out);
 	printf("Usage: phoenix COMMAND [OPTION...]\n\n"
 	       "Three blank machines become one self-healing cluster that runs Gitea.\n\n"
-	       "%s\n`phoenix COMMAND --help` tells more; each command has a manual page, phoenix-COMMAND(1).\n"
+	       "%s\n`phoenix COMMAND --help` tells more; each command has a manual page, "
+	       "phoenix-COMMAND(1).\n"
 	       "Exit status: 0 done or healthy, 1 failed or a finding, 2 usage or configuration,\n"
 	       "3 nothing done on purpose.\n",
 	       str_text(&out));

@@ -53,10 +53,10 @@ static void in_network(struct schema *s, const struct node_config *first, const 
 	rest = a & (0xffffffffu >> first->prefix);
 	b = network_of(b, first->prefix);
 	if (network_of(a, first->prefix) != b)
-		schema_wrong(
-			s, path,
-			"%s is outside the network of the first node; allowed: an address of %u.%u.%u.%u/%d",
-			text, b >> 24, b >> 16 & 255, b >> 8 & 255, b & 255, first->prefix);
+		schema_wrong(s, path,
+			     "%s is outside the network of the first node; allowed: an address of "
+			     "%u.%u.%u.%u/%d",
+			     text, b >> 24, b >> 16 & 255, b >> 8 & 255, b & 255, first->prefix);
 	else if (!rest || rest == 0xffffffffu >> first->prefix)
 		schema_wrong(s, path,
 			     "%s is the address of the network itself or of all its machines",
@@ -130,10 +130,10 @@ static void check_rotation(struct schema *s, const struct cluster_config *c)
 		return;
 	gap = cron_longest_gap(&cron);
 	if ((int64_t)gap * NODE_COUNT * DAY > max_age)
-		schema_wrong(
-			s, "rotation.schedule",
-			"up to %d days lie between two slots: with one of three pods a slot none can stay below max_age, %s",
-			gap, c->rotation_max_age);
+		schema_wrong(s, "rotation.schedule",
+			     "up to %d days lie between two slots: with one of three pods a slot "
+			     "none can stay below max_age, %s",
+			     gap, c->rotation_max_age);
 }
 
 static void check_backup(struct schema *s, const struct cluster_config *c)
@@ -150,9 +150,9 @@ static void check_backup(struct schema *s, const struct cluster_config *c)
 		_free_ char *path = mem_printf("backup.s3.%s", keys[i]);
 
 		if (schema_is_null(schema_find(s, path)))
-			schema_wrong(
-				s, path,
-				"is missing; s3 needs endpoint, bucket, region and prefix, or none of them");
+			schema_wrong(s, path,
+				     "is missing; s3 needs endpoint, bucket, region and prefix, or "
+				     "none of them");
 	}
 	if (c->backup_keep) {
 		int64_t keep;

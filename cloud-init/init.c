@@ -11,11 +11,14 @@
 const char init_usage[] =
 	"Usage: phoenix init DIR [--name NAME]\n"
 	"       phoenix init --secrets DIR\n\n"
-	"Makes the folder DIR of a new cluster: phoenix.yaml, the commented description to be filled in;\n"
-	"secrets.yaml (mode 0600), the keys to the cluster; .gitignore, which keeps these out of git.\n"
+	"Makes the folder DIR of a new cluster: phoenix.yaml, the commented description to be "
+	"filled in;\n"
+	"secrets.yaml (mode 0600), the keys to the cluster; .gitignore, which keeps these out of "
+	"git.\n"
 	"DIR must be new or empty.\n\n"
 	"  --name NAME  the cluster's name (default: the last part of DIR)\n"
-	"  --secrets    in the folder of an existing description, issue what secrets.yaml lacks: all of it,\n"
+	"  --secrets    in the folder of an existing description, issue what secrets.yaml lacks: "
+	"all of it,\n"
 	"               or the certificates of nodes that were renamed. What is there stays.\n";
 
 static const char gitignore[] =
@@ -65,10 +68,10 @@ static int make_folder(const char *dir, const char *name, struct fault *f)
 	int r;
 
 	if (!is_free(dir, f))
-		return fault_set(
-			f, EINVAL,
-			"%s is not an empty folder; phoenix init --secrets DIR completes an existing one",
-			dir);
+		return fault_set(f, EINVAL,
+				 "%s is not an empty folder; phoenix init --secrets DIR completes "
+				 "an existing one",
+				 dir);
 	fault_clear(f);
 	init_template(name, &text);
 	if (config_parse(DESCRIPTION_FILE, text.p, text.len, &c, &d) < 0)
@@ -130,9 +133,9 @@ int init_run(int argc, char **argv, struct fault *f)
 		return complete_secrets(argv[r], f);
 	chosen = name ? mem_strdup(name) : last_part(argv[r]);
 	if (value_label(chosen))
-		return fault_set(
-			f, EINVAL,
-			"'%s' cannot be a cluster's name (1 to 63 of a-z, 0-9 and '-', a letter first); give --name",
-			chosen);
+		return fault_set(f, EINVAL,
+				 "'%s' cannot be a cluster's name (1 to 63 of a-z, 0-9 and '-', a "
+				 "letter first); give --name",
+				 chosen);
 	return make_folder(argv[r], chosen, f);
 }

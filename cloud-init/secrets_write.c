@@ -1,9 +1,9 @@
 /* Secrets as YAML, by the table that reads them. See secrets.h. */
 #include "cloud-init/secrets_internal.h"
 
-static const char remark[] =
-	"The keys to the cluster. Whoever has this file is the cluster: keep it out of version control and in a safe\n"
-	"place; without it no node can be replaced and no backup be read.";
+static const char remark[] = "The keys to the cluster. Whoever has this file is the cluster: keep "
+			     "it out of version control and in a safe\n"
+			     "place; without it no node can be replaced and no backup be read.";
 
 /* Lines for the groups that the path of NOW opens and that of BEFORE had not. Returns the indent of
  * its last key. */

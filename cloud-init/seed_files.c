@@ -96,13 +96,13 @@ static void make_meta_data(const struct cluster_config *c, const struct node_con
 static void make_seed(const struct cluster_config *c, const struct str *description,
 		      const struct secrets *s, int node, bool wipe, struct str *out)
 {
-	str_addf(
-		out,
-		"# Seed of one node of ThreePhoenix. It carries secrets: phoenix removes it from here once it is imported.\n"
-		"node: \"%s\"\n"
-		"wipe: %s\n"
-		"description:",
-		c->nodes[node].name, wipe ? "true" : "false");
+	str_addf(out,
+		 "# Seed of one node of ThreePhoenix. It carries secrets: phoenix removes it from "
+		 "here once it is imported.\n"
+		 "node: \"%s\"\n"
+		 "wipe: %s\n"
+		 "description:",
+		 c->nodes[node].name, wipe ? "true" : "false");
 	yaml_put(out, 0, str_text(description));
 	str_add(out, "secrets:\n");
 	secrets_write_node(s, c, node, 2, out);

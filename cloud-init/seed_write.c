@@ -19,13 +19,17 @@
 
 const char seed_usage[] =
 	"Usage: phoenix seed DIR -o OUT [--node NAME]... [--wipe NODE]...\n\n"
-	"Writes the seeds of the cluster in the folder DIR into the folder OUT: for each node the folder\n"
-	"OUT/NODE for cloud-init's NoCloud (meta-data, user-data, network-config, phoenix-seed.yaml) and\n"
-	"OUT/NODE.img, the same as a file system labelled CIDATA. The same input gives the same bytes.\n"
+	"Writes the seeds of the cluster in the folder DIR into the folder OUT: for each node the "
+	"folder\n"
+	"OUT/NODE for cloud-init's NoCloud (meta-data, user-data, network-config, "
+	"phoenix-seed.yaml) and\n"
+	"OUT/NODE.img, the same as a file system labelled CIDATA. The same input gives the same "
+	"bytes.\n"
 	"Earlier seeds in OUT are replaced; any other folder is refused. Seeds carry secrets.\n\n"
 	"  -o, --output OUT  where to\n"
 	"  --node NAME       only this node (may be repeated)\n"
-	"  --wipe NODE       this node's seed lets it erase its data disk, whatever is on it (may be repeated)\n";
+	"  --wipe NODE       this node's seed lets it erase its data disk, whatever is on it (may "
+	"be repeated)\n";
 
 static const char marker_text[] = "seeds made by phoenix; replaced as a whole by the next run\n";
 

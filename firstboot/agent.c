@@ -26,7 +26,8 @@ void agent_names(const struct agent *a, const char *names[NODE_COUNT])
 		names[i] = agent_node(a, i)->name;
 }
 
-/* K3s names a member "<node>-<8 hex>"; a learner that never started has no name yet, but an address. */
+/* K3s names a member "<node>-<8 hex>"; a learner that never started has no name yet, but an
+ * address. */
 static int node_of(const struct agent *a, const struct etcd_member *m)
 {
 	const char *dash = strrchr(m->name, '-');
@@ -35,7 +36,8 @@ static int node_of(const struct agent *a, const struct etcd_member *m)
 		const struct node_config *n = agent_node(a, i);
 		size_t len = strlen(n->name);
 
-		if (*m->name ? dash == m->name + len && strncmp(m->name, n->name, len) == 0 : str_eq(m->address, n->address))
+		if (*m->name ? dash == m->name + len && strncmp(m->name, n->name, len) == 0
+			     : str_eq(m->address, n->address))
 			return i;
 	}
 	return -1;
@@ -59,8 +61,9 @@ static void view_of_etcd(const struct agent *a, const struct etcd_disk *d, struc
 	v->state = self && !self->learner && !d->removed_self ? NODE_MEMBER : NODE_JOINING;
 }
 
-/* The etcd data as it is now. A running etcd is asked; while it starts, the last look at the disk stays true: what it will start from was read before the
- * start. Reading the files under a running etcd would see half-written pages. */
+/* The etcd data as it is now. A running etcd is asked; while it starts, the last look at the disk
+ * stays true: what it will start from was read before the start. Reading the files under a running
+ * etcd would see half-written pages. */
 static int look_at_etcd(struct agent *a, bool runs, struct node_view *v, struct fault *f)
 {
 	struct etcd_disk d;
@@ -108,7 +111,8 @@ void agent_refresh(struct agent *a)
 	pthread_mutex_lock(&a->lock);
 	v = a->me;
 	pthread_mutex_unlock(&a->lock);
-	/* Without the lock, so that a slow disk or etcd keeps nobody from an answer; what is looked at here changes by this thread alone. */
+	/* Without the lock, so that a slow disk or etcd keeps nobody from an answer; what is looked
+	 * at here changes by this thread alone. */
 	r = data_state(a->boot, &ours, &f);
 	if (r == 0 && ours)
 		r = look_at_etcd(a, runs, &v, &f);
@@ -117,12 +121,14 @@ void agent_refresh(struct agent *a)
 		r = records_load(a->fs, STATE_DIR, &a->rec, &f);
 	if (r < 0 || !ours) {
 		v = (struct node_view){ .state = NODE_UNKNOWN };
-		snprintf(a->trouble, sizeof a->trouble, "%s", f.code ? f.text : "the data partition is not mounted");
+		snprintf(a->trouble, sizeof a->trouble, "%s",
+			 f.code ? f.text : "the data partition is not mounted");
 	} else {
 		a->trouble[0] = 0;
 	}
 	fill_from_records(&a->rec, &v);
-	/* also when K3s ended without having left anything: only the main thread starts it, and it is here */
+	/* also when K3s ended without having left anything: only the main thread starts it, and it
+	 * is here */
 	if (v.state != NODE_BLANK || !runs)
 		a->leaving_blank = false;
 	a->me = v;
@@ -155,14 +161,15 @@ static void *look_at(void *arg)
 		return NULL;
 	}
 	if (!answer.same) {
-		snprintf(trouble, WHY_LEN, "%s runs another description (%.12s…, here %.12s…)", answer.node, answer.digest,
-			 a->seed->config->digest);
+		snprintf(trouble, WHY_LEN, "%s runs another description (%.12s…, here %.12s…)",
+			 answer.node, answer.digest, a->seed->config->digest);
 		return NULL;
 	}
 	*v = answer.view;
 	v->answered = true;
 	l->round->pulse[l->node] = answer.pulse[a->seed->self];
-	/* who runs in the same cluster need not know whether it could join it: each question costs a handshake */
+	/* who runs in the same cluster need not know whether it could join it: each question costs
+	 * a handshake */
 	if (v->state != NODE_MEMBER || (l->runs && str_eq(v->cluster, a->me.cluster)))
 		return NULL;
 	r = k3s_ready(&a->api[l->node], agent_node(a, l->node)->address, a->seed->secrets, &f);
@@ -200,7 +207,8 @@ void agent_look(struct agent *a, struct round *ret)
 	pthread_mutex_unlock(&a->lock);
 }
 
-int agent_record(struct agent *a, void (*change)(struct records *r, const void *arg), const void *arg, struct fault *f)
+int agent_record(struct agent *a, void (*change)(struct records *r, const void *arg),
+		 const void *arg, struct fault *f)
 {
 	struct records next;
 	int r;
@@ -221,7 +229,8 @@ void agent_set_status(struct agent *a, const struct str *text)
 {
 	struct json *status = NULL;
 
-	if (str_eq(a->status_text, str_text(text)) || json_parse(str_text(text), text->len, &status, NULL) < 0)
+	if (str_eq(a->status_text, str_text(text)) ||
+	    json_parse(str_text(text), text->len, &status, NULL) < 0)
 		return;
 	free(a->status_text);
 	a->status_text = mem_strdup(str_text(text));
@@ -241,7 +250,8 @@ static void *serve(void *arg)
 
 		if (poll(&p, 1, -1) < 0)
 			continue;
-		if (tls_serve_one(a->tls, a->listener, SERVE_MS, agent_answer, a, &f) < 0 && f.code != EAGAIN)
+		if (tls_serve_one(a->tls, a->listener, SERVE_MS, agent_answer, a, &f) < 0 &&
+		    f.code != EAGAIN)
 			log_debug("node exchange: %s", f.text);
 	}
 	return NULL;
@@ -259,7 +269,8 @@ int agent_start(struct boot *b, struct agent **ret, struct fault *f)
 	a->rec.promise.node = -1;
 	a->me.promise.node = -1;
 	pthread_mutex_init(&a->lock, NULL);
-	r = tls_new(s->exchange_ca, s->nodes[b->seed->self].cert, s->nodes[b->seed->self].key, &a->tls, f);
+	r = tls_new(s->exchange_ca, s->nodes[b->seed->self].cert, s->nodes[b->seed->self].key,
+		    &a->tls, f);
 	if (r == 0)
 		r = a->listener = tls_listen(boot_node(b)->address, EXCHANGE_PORT, f);
 	if (r < 0) {

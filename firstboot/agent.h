@@ -1,6 +1,7 @@
-/* The part of phoenix that talks: it keeps what this node knows of itself, answers the other two at any moment (three threads on TCP 6440), and asks
- * them. One lock guards the records, the own view and the moment at which K3s is started from blank, so that a promise can never be given by a node that
- * is just ceasing to be blank. */
+/* The part of phoenix that talks: it keeps what this node knows of itself, answers the other two at
+ * any moment (three threads on TCP 6440), and asks them. One lock guards the records, the own view
+ * and the moment at which K3s is started from blank, so that a promise can never be given by a node
+ * that is just ceasing to be blank. */
 #pragma once
 
 #include "firstboot/exchange.h"
@@ -27,11 +28,12 @@ struct agent {
 	struct {
 		char renewed[PULSE_LEN];
 		int64_t since;
-	} pulse[NODE_COUNT];   /* of each Node's lease: pulse.h */
-	/* Kept connections: api[i] is of the thread that looks at node i; the own one and etcd's of the main thread. */
+	} pulse[NODE_COUNT]; /* of each Node's lease: pulse.h */
+	/* Kept connections: api[i] is of the thread that looks at node i; the own one and etcd's of
+	 * the main thread. */
 	struct http_client *api[NODE_COUNT], *etcd;
-	struct json *status;   /* last progress, for the others' `phoenix status` */
-	char *status_text;     /* the same, to see a change */
+	struct json *status; /* last progress, for the others' `phoenix status` */
+	char *status_text;   /* the same, to see a change */
 	/* Of the main thread alone: when K3s was last started, and when it may be again. */
 	int64_t started_at, next_start;
 	int64_t seen_ready; /* when its own K3s last said that it is ready */
@@ -45,17 +47,21 @@ struct round {
 	struct node_view views[NODE_COUNT]; /* own one included */
 	struct words words;
 	char formation[ID_LEN];
-	struct pulse pulse[NODE_COUNT]; /* of this node's own lease, as each other saw it */
-	char trouble[NODE_COUNT][WHY_LEN]; /* why a node does not count as answering, for people; "" = it does */
+	struct pulse pulse[NODE_COUNT];	   /* of this node's own lease, as each other saw it */
+	char trouble[NODE_COUNT][WHY_LEN]; /* why a node does not count as answering, for people; ""
+					      = it does */
 };
 
 int agent_start(struct boot *b, struct agent **ret, struct fault *f);
-/* Looks at the own disk (or at the running etcd) again. Never fails: what cannot be read is NODE_UNKNOWN, with the reason in trouble. */
+/* Looks at the own disk (or at the running etcd) again. Never fails: what cannot be read is
+ * NODE_UNKNOWN, with the reason in trouble. */
 void agent_refresh(struct agent *a);
 /* Asks both others side by side (each within 1.5 s) and whether the API of each member is ready. */
 void agent_look(struct agent *a, struct round *ret);
-/* Changes the records durably under the lock: CHANGE edits a copy; nothing is kept when the write fails. */
-int agent_record(struct agent *a, void (*change)(struct records *r, const void *arg), const void *arg, struct fault *f);
+/* Changes the records durably under the lock: CHANGE edits a copy; nothing is kept when the write
+ * fails. */
+int agent_record(struct agent *a, void (*change)(struct records *r, const void *arg),
+		 const void *arg, struct fault *f);
 /* TEXT is the progress as JSON text; without change nothing happens. */
 void agent_set_status(struct agent *a, const struct str *text);
 /* Names of the three nodes, for decide(). */
@@ -63,4 +69,5 @@ void agent_names(const struct agent *a, const char *names[NODE_COUNT]);
 const struct node_config *agent_node(const struct agent *a, int i);
 
 /* The answers (answers.c): called by the server threads. */
-int agent_answer(void *agent, const char *peer, const char *request, size_t len, struct str *answer);
+int agent_answer(void *agent, const char *peer, const char *request, size_t len,
+		 struct str *answer);

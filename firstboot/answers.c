@@ -1,4 +1,5 @@
-/* What a node answers to the other two, and to its own operator. Everything that is granted is durable before the answer leaves. */
+/* What a node answers to the other two, and to its own operator. Everything that is granted is
+ * durable before the answer leaves. */
 #include "firstboot/agent.h"
 
 #include "firstboot/k3s.h"
@@ -48,7 +49,8 @@ static void give_promise(struct agent *a, int from, const struct ask *ask, struc
 	a->me.promise = p;
 	out->granted = true;
 	if (r == 1)
-		log_info("promised %s: forms nothing but its formation %.8s", agent_node(a, from)->name, p.formation);
+		log_info("promised %s: forms nothing but its formation %.8s",
+			 agent_node(a, from)->name, p.formation);
 }
 
 /* Of two recoveries at once the higher generation wins, then the first node. */
@@ -62,13 +64,15 @@ static bool may_retire(const struct agent *a, int from, const struct ask *ask, c
 	}
 	if (r->recovering && (ask->generation < r->words.generation ||
 			      (ask->generation == r->words.generation && from > a->seed->self))) {
-		snprintf(why, WHY_LEN, "is itself being kept by `recover`, generation %d", r->words.generation);
+		snprintf(why, WHY_LEN, "is itself being kept by `recover`, generation %d",
+			 r->words.generation);
 		return false;
 	}
 	return true;
 }
 
-/* Durable first, then K3s is stopped, then the answer: who hears "granted" may rely on this node never voting again with its data. */
+/* Durable first, then K3s is stopped, then the answer: who hears "granted" may rely on this node
+ * never voting again with its data. */
 static void retire(struct agent *a, int from, const struct ask *ask, struct answer *out)
 {
 	struct records next = a->rec;
@@ -83,10 +87,13 @@ static void retire(struct agent *a, int from, const struct ask *ask, struct answ
 		return;
 	}
 	if (a->me.state == NODE_BLANK) {
-		/* nothing to retire, but what it promised, or tried itself, must not form beside the one that is kept */
+		/* nothing to retire, but what it promised, or tried itself, must not form beside
+		 * the one that is kept */
 		next.promise = (struct promise){ .node = -1 };
 		next.formation[0] = 0;
-		out->granted = (*a->rec.formation || a->rec.promise.node >= 0) ? save(a, &next, out) == 0 : true;
+		out->granted = (*a->rec.formation || a->rec.promise.node >= 0)
+				       ? save(a, &next, out) == 0
+				       : true;
 		a->me.promise = a->rec.promise;
 		return;
 	}
@@ -104,7 +111,8 @@ static void retire(struct agent *a, int from, const struct ask *ask, struct answ
 		return;
 	}
 	out->granted = true;
-	log_warn("retired in favour of %s, generation %d: this node's cluster data is not started again",
+	log_warn("retired in favour of %s, generation %d: this node's cluster data is not started "
+		 "again",
 		 agent_node(a, from)->name, ask->generation);
 }
 
@@ -128,14 +136,17 @@ static void release(struct agent *a, int from, struct answer *out)
 		snprintf(out->why, sizeof out->why, "knows no learner of that node");
 }
 
-/* Takes back a promise, or the word that nodes are missing. Its own promise only as long as nothing was formed with it. */
-static bool word_forget(const struct agent *a, const struct ask *ask, struct records *next, char why[WHY_LEN])
+/* Takes back a promise, or the word that nodes are missing. Its own promise only as long as nothing
+ * was formed with it. */
+static bool word_forget(const struct agent *a, const struct ask *ask, struct records *next,
+			char why[WHY_LEN])
 {
 	bool known = *ask->formation && str_eq(next->promise.formation, ask->formation);
 
 	if (known && next->promise.node == a->seed->self) {
 		if (a->me.state != NODE_BLANK || a->leaving_blank) {
-			snprintf(why, WHY_LEN, "this node has formed, or is just forming, with that promise");
+			snprintf(why, WHY_LEN,
+				 "this node has formed, or is just forming, with that promise");
 			return false;
 		}
 		next->formation[0] = 0;
@@ -152,21 +163,24 @@ static bool word_forget(const struct agent *a, const struct ask *ask, struct rec
 }
 
 /* Only what the disk belongs to can be given up. Data without a record gets an id for it. */
-static bool word_abandon(const struct agent *a, const struct ask *ask, struct records *next, char why[WHY_LEN])
+static bool word_abandon(const struct agent *a, const struct ask *ask, struct records *next,
+			 char why[WHY_LEN])
 {
 	if (!*ask->cluster && !*next->cluster && a->me.state != NODE_BLANK) {
 		_free_ char *id = crypto_random_hex(16);
 
 		memcpy(next->cluster, id, ID_LEN);
 	} else if (!*ask->cluster || !str_eq(next->cluster, ask->cluster)) {
-		snprintf(why, WHY_LEN, "this disk belongs to incarnation %s", *next->cluster ? next->cluster : "(none)");
+		snprintf(why, WHY_LEN, "this disk belongs to incarnation %s",
+			 *next->cluster ? next->cluster : "(none)");
 		return false;
 	}
 	memcpy(next->words.abandoned, next->cluster, ID_LEN);
 	return true;
 }
 
-static bool apply_word(const struct agent *a, const struct ask *ask, struct records *next, struct answer *out)
+static bool apply_word(const struct agent *a, const struct ask *ask, struct records *next,
+		       struct answer *out)
 {
 	bool recover = str_eq(ask->word, "recover");
 
@@ -177,12 +191,14 @@ static bool apply_word(const struct agent *a, const struct ask *ask, struct reco
 	if (!recover && !str_eq(ask->word, "missing"))
 		return false;
 	if (recover && (a->me.state != NODE_MEMBER || a->leaving_blank)) {
-		snprintf(out->why, sizeof out->why, "this node is %s: nothing to keep", node_state_name(a->me.state));
+		snprintf(out->why, sizeof out->why, "this node is %s: nothing to keep",
+			 node_state_name(a->me.state));
 		return false;
 	}
 	/* `recover` says everything that is true now: an earlier word does not add to it */
 	for (int i = 0; i < NODE_COUNT; i++)
-		next->words.missing[i] = i != a->seed->self && (ask->nodes[i] || (!recover && next->words.missing[i]));
+		next->words.missing[i] = i != a->seed->self &&
+					 (ask->nodes[i] || (!recover && next->words.missing[i]));
 	if (ask->generation > next->words.generation)
 		next->words.generation = ask->generation;
 	next->recovering = next->recovering || recover;
@@ -196,7 +212,8 @@ static void take_word(struct agent *a, int from, const struct ask *ask, struct a
 	struct fault f = { 0 };
 
 	if (from != a->seed->self) {
-		snprintf(out->why, sizeof out->why, "an operator's word is taken on the node itself");
+		snprintf(out->why, sizeof out->why,
+			 "an operator's word is taken on the node itself");
 		return;
 	}
 	if (a->me.state == NODE_UNKNOWN) {
@@ -206,7 +223,8 @@ static void take_word(struct agent *a, int from, const struct ask *ask, struct a
 	if (!apply_word(a, ask, &next, out) || save(a, &next, out) < 0)
 		return;
 	log_warn("operator's word taken: %s", ask->word);
-	/* At once: nobody may join a list that the word was not about. Should it fail, recover_go does it. */
+	/* At once: nobody may join a list that the word was not about. Should it fail, recover_go
+	 * does it. */
 	if (str_eq(ask->word, "recover") && k3s_stop(a->fs, &f) < 0)
 		log_warn("K3s does not stop yet: %s", f.text);
 	out->granted = true;
@@ -255,7 +273,8 @@ int agent_answer(void *agent, const char *peer, const char *request, size_t len,
 	if (a->status) {
 		/* durations, not moments: two machines' clocks have nothing in common */
 		out.status = json_copy(a->status);
-		json_set_int(out.status, "elapsed_ms", timer_now() - json_int(a->status, "since_ms", timer_now()));
+		json_set_int(out.status, "elapsed_ms",
+			     timer_now() - json_int(a->status, "since_ms", timer_now()));
 	}
 	pthread_mutex_unlock(&a->lock);
 	answer_print(&out, answer);

@@ -23,7 +23,8 @@ enum { PAGE_BRANCH = 1, PAGE_LEAF = 2 };
 #define DEPTH_MAX 8
 #define PAGES_MAX 1024
 
-/* The file is in the byte order of the machine that wrote it: little endian on all that K3s knows. */
+/* The file is in the byte order of the machine that wrote it: little endian on all that K3s knows.
+ */
 static uint16_t get16(const uint8_t *p)
 {
 	uint16_t v;
@@ -96,8 +97,8 @@ static int read_meta(const struct bbolt *b, uint64_t offset, struct meta *ret, s
 	return 1;
 }
 
-/* The second meta page stands one page in, and when the first one is broken the page size isn't known:
- * every size is tried. */
+/* The second meta page stands one page in, and when the first one is broken the page size isn't
+ * known: every size is tried. */
 static int find_meta(const struct bbolt *b, struct meta *ret, struct fault *f)
 {
 	struct meta second;

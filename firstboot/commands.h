@@ -3,7 +3,8 @@
 
 #include "lib/fault.h"
 
-extern const char firstboot_usage[], status_usage[], recover_usage[], form_usage[], forget_usage[], abandon_usage[];
+extern const char firstboot_usage[], status_usage[], recover_usage[], form_usage[], forget_usage[],
+	abandon_usage[];
 int firstboot_run(int argc, char **argv, struct fault *f);
 int status_run(int argc, char **argv, struct fault *f);
 int recover_run(int argc, char **argv, struct fault *f);

@@ -16,10 +16,12 @@
 
 enum node_state {
 	NODE_UNKNOWN, /* could not look: partition missing, unreadable, data not understood */
-	NODE_BLANK, /* positive evidence: the data partition is there, is ours, and holds no etcd data */
-	NODE_JOINING, /* etcd data in which this node is not a voter (yet, or no more); also what a node
-			 says from the moment it decided to form or join until it has seen its data */
-	NODE_MEMBER, /* etcd data in which this node is a voter */
+	NODE_BLANK,   /* positive evidence: the data partition is there, is ours, and holds no etcd
+			 data */
+	NODE_JOINING, /* etcd data in which this node is not a voter (yet, or no more); also what a
+			 node says from the moment it decided to form or join until it has seen its
+			 data */
+	NODE_MEMBER,  /* etcd data in which this node is a voter */
 };
 
 /* A node's word that it helps this one try to form and no other: durable before it is given. */
@@ -36,29 +38,32 @@ struct voter {
 
 /* What a node says of itself (node exchange), and what it knows of itself. */
 struct node_view {
-	bool answered; /* an authenticated answer of the same description; false: nothing below is known */
+	bool answered; /* an authenticated answer of the same description; false: nothing below is
+			  known */
 	enum node_state state;
 	bool removed; /* its etcd data says that this member was removed from the cluster */
 	struct promise promise;
 	char cluster[ID_LEN]; /* the cluster its disk belongs to by phoenix's record, or "" */
 	int generation; /* of that record; 0 = none. A joiner records both before its data comes */
-	/* 0, or the generation in favour of which its etcd data was durably retired, and the node kept
-	 * then. It is in force while it is above GENERATION: what joined since is not retired. */
+	/* 0, or the generation in favour of which its etcd data was durably retired, and the node
+	 * kept then. It is in force while it is above GENERATION: what joined since is not retired.
+	 */
 	int retired, retired_for;
 	uint64_t self; /* own etcd member id; 0 = none */
 	/* By its own etcd data; of one that does not run: by its whole log, committed or not. */
 	struct voter voters[VOTERS_MAX], learners[VOTERS_MAX];
 	int n_voters, n_learners;
 	bool api_ready; /* WE asked its API: /v1-k3s/readyz is 200 under our CA */
-	/* An earlier incarnation that this disk belonged to (formed, not only promised), while it holds no
-	 * etcd data of it any more; "" = none, or this node was told to abandon it. */
+	/* An earlier incarnation that this disk belonged to (formed, not only promised), while it
+	 * holds no etcd data of it any more; "" = none, or this node was told to abandon it. */
 	char marker[ID_LEN];
 };
 
 /* An operator's word, recorded durably; it holds until three voters. */
 struct words {
-	/* Declared destroyed: never comes back with its data. Ends when another disk of that node answers
-	 * with data or is in our own list; `recover` replaces all of them by what is true then. */
+	/* Declared destroyed: never comes back with its data. Ends when another disk of that node
+	 * answers with data or is in our own list; `recover` replaces all of them by what is true
+	 * then. */
 	bool missing[NODE_COUNT];
 	/* This incarnation's data may be given up. Used up by moving it aside, or by joining. */
 	char abandoned[ID_LEN];
@@ -69,8 +74,8 @@ enum action {
 	ACT_WAIT,	  /* not now: say what is missing, look again */
 	ACT_STOP,	  /* never by itself: an operator's word is needed */
 	ACT_START,	  /* start K3s on the data that is there */
-	ACT_ASK_PROMISES, /* ask those in `ask` for their promise, self first and nobody when that is
-			     refused; then look and decide again */
+	ACT_ASK_PROMISES, /* ask those in `ask` for their promise, self first and nobody when that
+			     is refused; then look and decide again */
 	ACT_FORM,	  /* one start with cluster-init */
 	ACT_JOIN,	  /* blank: join through `through` */
 	ACT_MOVE_ASIDE,	  /* stop K3s, rename etcd's data, then decide again */
@@ -86,15 +91,17 @@ struct decision {
 
 /* The rules, each removable for the mutation test. */
 enum rule {
-	RULE_UNKNOWN_WAITS, /* a node that could not look does nothing */
-	RULE_BLANK_IS_POSITIVE, /* silence is not "blank": every node not declared missing must answer */
+	RULE_UNKNOWN_WAITS,	/* a node that could not look does nothing */
+	RULE_BLANK_IS_POSITIVE, /* silence is not "blank": every node not declared missing must
+				   answer */
 	RULE_FIRST_FORMS,	/* only the first of those not declared missing forms */
 	RULE_ALL_PROMISE,   /* every node not declared missing must have promised this formation */
 	RULE_PROMISE_HOLDS, /* a promise given to one node is not given to another */
 	RULE_PROMISE_BLANK_ONLY, /* only a blank node promises */
 	RULE_NO_DATA_ELSEWHERE,	 /* nothing forms while a peer has data */
-	RULE_LONE_VOTER_ASKS, /* a lone voter starts only if no other node can be part of a newer cluster */
-	RULE_GENERATION,    /* a node with data stops when it sees a higher generation */
+	RULE_LONE_VOTER_ASKS,	 /* a lone voter starts only if no other node can be part of a newer
+				    cluster */
+	RULE_GENERATION,	 /* a node with data stops when it sees a higher generation */
 	RULE_OTHER_CLUSTER, /* a node with data stops when it sees another cluster that is ready */
 	RULE_RETIRED_STAYS, /* retired data is never started */
 	RULE_MARKER,	    /* another incarnation's marker forbids forming */

@@ -1,19 +1,20 @@
 /* How etcd 3.6 starts from a disk, replayed without etcd:
  *
  * The database (member/snap/db) holds the list of members as of its consistent index. The log holds
- * entries after it, whose changes etcd applies in order. When the log names a committed snapshot that
- * is newer than the database, etcd was killed between receiving it from the leader and putting it in
- * place: it will rename the received member/snap/INDEX.snap.db over the database and go on from there.
+ * entries after it, whose changes etcd applies in order. When the log names a committed snapshot
+ * that is newer than the database, etcd was killed between receiving it from the leader and putting
+ * it in place: it will rename the received member/snap/INDEX.snap.db over the database and go on
+ * from there.
  *
- * Which of the log's entries are committed is not fully known: the commit index of the last HardState is
- * written without fsync and lags. All up to it is certain, and so is all up to the database's consistent
- * index. An entry after it may have been committed (the others may know), may get committed at the next
- * start (a lone voter alone commits all that it finds in its log), or may be superseded by another
- * leader's. etcd's consensus starts with the voters as of the commit index, whatever the database knows.
- * So the answer that is *safer for its reader* is given:
- * - If this member is the only voter in any of the states from the commit index on, that state is given
- *   (the last such one): etcd would elect itself and only then apply the rest. The caller asks the other
- *   nodes first.
+ * Which of the log's entries are committed is not fully known: the commit index of the last
+ * HardState is written without fsync and lags. All up to it is certain, and so is all up to the
+ * database's consistent index. An entry after it may have been committed (the others may know), may
+ * get committed at the next start (a lone voter alone commits all that it finds in its log), or may
+ * be superseded by another leader's. etcd's consensus starts with the voters as of the commit
+ * index, whatever the database knows. So the answer that is *safer for its reader* is given:
+ * - If this member is the only voter in any of the states from the commit index on, that state is
+ * given (the last such one): etcd would elect itself and only then apply the rest. The caller asks
+ * the other nodes first.
  * - Otherwise all of the log counts, for most likely it is or will be committed: a learner whose
  *   promotion has only just arrived is a voter, and its data must not be moved aside. Only its own
  *   removal is not believed before it is certain: this too would move data aside. */
@@ -73,8 +74,8 @@ static bool in_log(const struct etcd_wal *wal, const struct wal_snapshot *s)
 	return false;
 }
 
-/* The newest snapshot that etcd would start from, when that is newer than the database; else index 0.
- * Names are "TERM-INDEX.snap" in hex and sort by age. */
+/* The newest snapshot that etcd would start from, when that is newer than the database; else index
+ * 0. Names are "TERM-INDEX.snap" in hex and sort by age. */
 static int newest_snapshot(const struct fs *fs, const char *dir, const struct etcd_wal *wal,
 			   struct wal_snapshot *ret, struct fault *f)
 {
@@ -106,8 +107,9 @@ static int newest_snapshot(const struct fs *fs, const char *dir, const struct et
 	return r < 0 ? r : fault_set(f, EBADMSG, "%s lacks a snapshot that the log names", dir);
 }
 
-/* Database and log must fit: no entry may be missing between the two, and the database may not know more
- * than was ever logged. Lost writes look like this, or files of two different times put together. */
+/* Database and log must fit: no entry may be missing between the two, and the database may not know
+ * more than was ever logged. Lost writes look like this, or files of two different times put
+ * together. */
 static int check_fit(const struct etcd_roll *roll, const struct etcd_wal *wal, struct fault *f)
 {
 	uint64_t end = wal->last;
@@ -135,9 +137,9 @@ static void publish(struct etcd_disk *d, const struct etcd_roll *roll)
 		d->members[i] = roll->members[i].m;
 }
 
-/* The database is ahead of the commit index: was this member the only voter in between? Going back, who
- * was added or promoted was no voter before. One who was removed need not be put back: with him there
- * were no fewer voters. */
+/* The database is ahead of the commit index: was this member the only voter in between? Going back,
+ * who was added or promoted was no voter before. One who was removed need not be put back: with him
+ * there were no fewer voters. */
 static bool was_lone(const struct etcd_roll *roll, const struct etcd_wal *wal, struct etcd_disk *d)
 {
 	struct etcd_roll past = *roll; /* shares the removed ids, which stay as they are */

@@ -74,8 +74,8 @@ static int roll_remove(struct etcd_roll *r, uint64_t id, struct fault *f)
 	return 1;
 }
 
-/* Member ids are unsigned 64-bit numbers, which JSON readers of signed ones refuse. They are known from
- * elsewhere (the key, the log entry), so that long numbers outside of strings may become 0. */
+/* Member ids are unsigned 64-bit numbers, which JSON readers of signed ones refuse. They are known
+ * from elsewhere (the key, the log entry), so that long numbers outside of strings may become 0. */
 static void blank_long_numbers(char *text, size_t len)
 {
 	bool quoted = false;

@@ -1,5 +1,5 @@
-/* The list of members as etcd keeps it, and how a change from the log alters it: the same checks in the
- * same order as etcd 3.6, for a change that etcd rejects must not count here either. */
+/* The list of members as etcd keeps it, and how a change from the log alters it: the same checks in
+ * the same order as etcd 3.6, for a change that etcd rejects must not count here either. */
 #pragma once
 
 #include "firstboot/bbolt.h"

@@ -72,8 +72,8 @@ static int read_conf_change(struct etcd_wal *w, uint64_t index, struct wire_byte
 	return keep_change(w, &c, context, f);
 }
 
-/* A request among the many ordinary ones by which a member publishes its name; what isn't one, or cannot
- * be read as one, is none of our business. */
+/* A request among the many ordinary ones by which a member publishes its name; what isn't one, or
+ * cannot be read as one, is none of our business. */
 static int read_request(struct etcd_wal *w, uint64_t index, struct wire_bytes data, struct fault *f)
 {
 	struct wire_bytes set = { 0 }, attributes = { 0 }, name = { 0 };
@@ -90,8 +90,8 @@ static int read_request(struct etcd_wal *w, uint64_t index, struct wire_bytes da
 	return keep_change(w, &c, name, f);
 }
 
-/* An entry supersedes all that came before it with its index or a higher one. A jump forward is sound
- * only where a snapshot fills the gap: then nothing before it counts any more. */
+/* An entry supersedes all that came before it with its index or a higher one. A jump forward is
+ * sound only where a snapshot fills the gap: then nothing before it counts any more. */
 static int read_entry(struct etcd_wal *w, struct wire_bytes data, struct fault *f)
 {
 	uint64_t type = 0, index = 0;
@@ -251,8 +251,8 @@ static int cut_short(bool last, struct fault *f)
 	return last ? 0 : fault_set(f, EBADMSG, "the segment ends within a record");
 }
 
-/* One frame: 8 bytes with the length in the lower 56 bits and, when the top bit is set, the number of
- * padding bytes above; then the record. 1: read; 0: the segment ends here. */
+/* One frame: 8 bytes with the length in the lower 56 bits and, when the top bit is set, the number
+ * of padding bytes above; then the record. 1: read; 0: the segment ends here. */
 static int read_frame(struct etcd_wal *w, struct window *win, bool last, struct fault *f)
 {
 	uint64_t header, len, total, type = 0, crc = 0;
@@ -324,7 +324,7 @@ int etcd_wal_exists(const struct fs *fs, const char *dir, struct fault *f)
 	}
 	if (r < 0)
 		return r;
-	strv_each(name, &names) {
+	strv_each (name, &names) {
 		if (str_ends(name, ".wal"))
 			return 1;
 	}
@@ -339,12 +339,12 @@ static bool segment_parse(const char *name, uint64_t *seq, uint64_t *index)
 	if (strlen(name) != 37 || strspn(name, "0123456789abcdef") != 16 ||
 	    strspn(name + 17, "0123456789abcdef") != 16)
 		return false;
-	return sscanf(name, "%" SCNx64 "-%" SCNx64 ".wal%n", seq, index, &end) == 2 &&
-	       end == 37;
+	return sscanf(name, "%" SCNx64 "-%" SCNx64 ".wal%n", seq, index, &end) == 2 && end == 37;
 }
 
-/* The segments of DIR from one before the last that begins at or before AFTER: all entries after it, and
- * all snapshots from it on, are there. Names sort by their sequence number, which must not have a gap. */
+/* The segments of DIR from one before the last that begins at or before AFTER: all entries after
+ * it, and all snapshots from it on, are there. Names sort by their sequence number, which must not
+ * have a gap. */
 static int select_segments(const struct fs *fs, const char *dir, uint64_t after,
 			   struct strv *selected, struct fault *f)
 {
@@ -354,7 +354,7 @@ static int select_segments(const struct fs *fs, const char *dir, uint64_t after,
 
 	if (r < 0)
 		return r;
-	strv_each(name, &names) {
+	strv_each (name, &names) {
 		if (!segment_parse(name, &seq, &index))
 			continue;
 		if (selected->n > 1 && index <= after) {

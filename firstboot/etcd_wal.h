@@ -1,5 +1,5 @@
-/* Reads etcd's write-ahead log as etcd itself would at its start, keeping only what bears on membership.
- * Nothing is repaired or written. */
+/* Reads etcd's write-ahead log as etcd itself would at its start, keeping only what bears on
+ * membership. Nothing is repaired or written. */
 #pragma once
 
 #include "lib/fs.h"
@@ -48,11 +48,12 @@ void etcd_wal_free(struct etcd_wal *w);
 /* 1: a *.wal file exists in DIR, the sign by which etcd starts from data; 0: none, or no DIR. */
 int etcd_wal_exists(const struct fs *fs, const char *dir, struct fault *f);
 
-/* Reads the segments of DIR that can hold entries after index AFTER, and one more before them: entries
- * up to AFTER that the log does not yet call committed are in these. -EBADMSG: etcd would refuse it too. */
+/* Reads the segments of DIR that can hold entries after index AFTER, and one more before them:
+ * entries up to AFTER that the log does not yet call committed are in these. -EBADMSG: etcd would
+ * refuse it too. */
 int etcd_wal_read(struct etcd_wal *w, const struct fs *fs, const char *dir, uint64_t after,
 		  struct fault *f);
 
-/* Reads one segment of W from FD, in order. LAST: a torn end is accepted, as etcd cuts it off. For tests;
- * etcd_wal_read does all. */
+/* Reads one segment of W from FD, in order. LAST: a torn end is accepted, as etcd cuts it off. For
+ * tests; etcd_wal_read does all. */
 int etcd_wal_segment(struct etcd_wal *w, int fd, bool last, struct fault *f);

@@ -75,8 +75,8 @@ bool wire_read(const void *message, size_t n, const struct wire_field *fields)
 	return true;
 }
 
-/* Eight tables, eight bytes a round: a WAL of several segments is read in a fraction of a second on any
- * processor. */
+/* Eight tables, eight bytes a round: a WAL of several segments is read in a fraction of a second on
+ * any processor. */
 static uint32_t crc_table[8][256];
 
 __attribute__((constructor)) static void crc_init(void)

@@ -36,7 +36,8 @@ static int copy_id(const struct json *j, const char *key, char out[ID_LEN], stru
 	return r;
 }
 
-static int copy_int(const struct json *j, const char *key, int min, int max, int *out, struct fault *f)
+static int copy_int(const struct json *j, const char *key, int min, int max, int *out,
+		    struct fault *f)
 {
 	int64_t v = json_int(j, key, INT64_MIN);
 
@@ -80,7 +81,8 @@ int ask_parse(const char *text, size_t len, struct ask *ret, struct fault *f)
 	if (json_int(j, "v", 0) != 1 || k == ARRAY_LEN(kinds))
 		return fault_set(f, EPROTO, "a question this program does not know");
 	a.kind = (enum ask_kind)k;
-	if (copy_text(j, "digest", a.digest, sizeof a.digest, f) < 0 || copy_id(j, "formation", a.formation, f) < 0 ||
+	if (copy_text(j, "digest", a.digest, sizeof a.digest, f) < 0 ||
+	    copy_id(j, "formation", a.formation, f) < 0 ||
 	    copy_id(j, "cluster", a.cluster, f) < 0 || copy_id(j, "abandons", a.abandons, f) < 0 ||
 	    copy_text(j, "word", a.word, sizeof a.word, f) < 0 ||
 	    copy_int(j, "generation", 0, INT_MAX, &a.generation, f) < 0)
@@ -108,7 +110,8 @@ static struct json *print_voters(const struct voter *v, int n)
 
 static int parse_member_id(const char *text, uint64_t *ret, struct fault *f)
 {
-	if (!text || !*text || strlen(text) > 16 || strspn(text, "0123456789abcdef") != strlen(text))
+	if (!text || !*text || strlen(text) > 16 ||
+	    strspn(text, "0123456789abcdef") != strlen(text))
 		return fault_set(f, EPROTO, "a member id is not hex");
 	*ret = strtoull(text, NULL, 16);
 	return 0;
@@ -189,7 +192,8 @@ static int parse_view(const struct json *j, struct node_view *ret, struct fault 
 	v.state = (enum node_state)s;
 	v.removed = json_bool(j, "removed", false);
 	if (copy_int(p, "node", -1, NODE_COUNT - 1, &v.promise.node, f) < 0 ||
-	    copy_id(p, "formation", v.promise.formation, f) < 0 || copy_id(p, "cluster", v.promise.cluster, f) < 0 ||
+	    copy_id(p, "formation", v.promise.formation, f) < 0 ||
+	    copy_id(p, "cluster", v.promise.cluster, f) < 0 ||
 	    copy_id(j, "cluster", v.cluster, f) < 0 || copy_id(j, "marker", v.marker, f) < 0 ||
 	    copy_int(j, "generation", 0, INT_MAX, &v.generation, f) < 0 ||
 	    copy_int(j, "retired", 0, INT_MAX, &v.retired, f) < 0 ||
@@ -228,8 +232,10 @@ int answer_parse(const char *text, size_t len, struct answer *ret, struct fault 
 	if (json_parse(text, len, &j, f) < 0)
 		return -EPROTO;
 	if (json_int(j, "v", 0) != 1)
-		return fault_set(f, EPROTO, "an answer of version %lld; this program knows 1", (long long)json_int(j, "v", 0));
-	if (copy_text(j, "node", a.node, sizeof a.node, f) < 0 || copy_text(j, "digest", a.digest, sizeof a.digest, f) < 0 ||
+		return fault_set(f, EPROTO, "an answer of version %lld; this program knows 1",
+				 (long long)json_int(j, "v", 0));
+	if (copy_text(j, "node", a.node, sizeof a.node, f) < 0 ||
+	    copy_text(j, "digest", a.digest, sizeof a.digest, f) < 0 ||
 	    copy_text(j, "why", a.why, sizeof a.why, f) < 0)
 		return -EPROTO;
 	a.same = json_get(j, "view", NULL) != NULL;
@@ -244,19 +250,21 @@ int answer_parse(const char *text, size_t len, struct answer *ret, struct fault 
 	return 0;
 }
 
-int exchange_ask(struct tls *t, const struct cluster_config *config, int node, const struct ask *a, int timeout_ms,
-		 struct answer *ret, struct fault *f)
+int exchange_ask(struct tls *t, const struct cluster_config *config, int node, const struct ask *a,
+		 int timeout_ms, struct answer *ret, struct fault *f)
 {
 	const struct node_config *n = &config->nodes[node];
 	_str_ struct str question = { 0 }, text = { 0 };
 	int r;
 
 	ask_print(a, &question);
-	r = tls_ask(t, n->address, EXCHANGE_PORT, n->name, question.p, question.len, timeout_ms, &text, f);
+	r = tls_ask(t, n->address, EXCHANGE_PORT, n->name, question.p, question.len, timeout_ms,
+		    &text, f);
 	if (r == 0)
 		r = answer_parse(str_text(&text), text.len, ret, f);
 	if (r == -EACCES)
-		return fault_wrap(f, "%s has the seed of another cluster, or a wrong clock", n->name);
+		return fault_wrap(f, "%s has the seed of another cluster, or a wrong clock",
+				  n->name);
 	if (r < 0)
 		return fault_wrap(f, "%s", n->name);
 	if (!str_eq(ret->node, n->name)) {

@@ -1,5 +1,6 @@
-/* What the three nodes say to each other (TCP 6440, TLS 1.3 both ways; lib/tls): the messages as text and back. A node that runs another description answers
- * with its digest only and counts as silent for every decision. */
+/* What the three nodes say to each other (TCP 6440, TLS 1.3 both ways; lib/tls): the messages as
+ * text and back. A node that runs another description answers with its digest only and counts as
+ * silent for every decision. */
 #pragma once
 
 #include "firstboot/decide.h"
@@ -7,23 +8,25 @@
 #include "lib/tls.h"
 
 enum ask_kind {
-	ASK_LOOK,     /* what are you? */
-	ASK_PROMISE,  /* promise me this formation */
-	ASK_RETIRE,   /* never start your etcd data again: I am kept (recover) */
-	ASK_RELEASE,  /* I am blank again: remove the learner that I was */
-	ASK_WORD,     /* from the node itself: an operator's word */
+	ASK_LOOK,    /* what are you? */
+	ASK_PROMISE, /* promise me this formation */
+	ASK_RETIRE,  /* never start your etcd data again: I am kept (recover) */
+	ASK_RELEASE, /* I am blank again: remove the learner that I was */
+	ASK_WORD,    /* from the node itself: an operator's word */
 };
 
 struct ask {
 	enum ask_kind kind;
 	char digest[65];
-	char formation[ID_LEN], cluster[ID_LEN], abandons[ID_LEN]; /* promise; word `forget`, `abandon` */
-	int generation;						   /* promise, retire */
-	char word[16];						   /* "missing", "forget", "abandon", "recover" */
-	bool nodes[NODE_COUNT];					   /* word: which */
+	char formation[ID_LEN], cluster[ID_LEN],
+		abandons[ID_LEN]; /* promise; word `forget`, `abandon` */
+	int generation;		  /* promise, retire */
+	char word[16];		  /* "missing", "forget", "abandon", "recover" */
+	bool nodes[NODE_COUNT];	  /* word: which */
 };
 
-/* What a member saw of a Node's lease: a value that has not changed for so long by its own clock. */
+/* What a member saw of a Node's lease: a value that has not changed for so long by its own clock.
+ */
 #define PULSE_LEN 40
 struct pulse {
 	char renewed[PULSE_LEN]; /* "" = never looked */
@@ -31,12 +34,12 @@ struct pulse {
 };
 
 struct answer {
-	bool same;	    /* same description; otherwise only `node` and `digest` are known */
+	bool same; /* same description; otherwise only `node` and `digest` are known */
 	char node[64], digest[65];
 	struct node_view view;
 	struct pulse pulse[NODE_COUNT];
-	bool granted;	    /* promise, retire, release, word */
-	char why[WHY_LEN];  /* …if not, why */
+	bool granted;	     /* promise, retire, release, word */
+	char why[WHY_LEN];   /* …if not, why */
 	struct json *status; /* the node's progress, for `phoenix status`; may be NULL */
 };
 #define _answer_ _cleanup_(answer_free)
@@ -47,6 +50,7 @@ int ask_parse(const char *text, size_t len, struct ask *ret, struct fault *f);
 void answer_print(const struct answer *a, struct str *out);
 int answer_parse(const char *text, size_t len, struct answer *ret, struct fault *f);
 
-/* Asks NODE of CONFIG within TIMEOUT_MS. An answer under another description is 0 with same = false. */
-int exchange_ask(struct tls *t, const struct cluster_config *config, int node, const struct ask *a, int timeout_ms,
-		 struct answer *ret, struct fault *f);
+/* Asks NODE of CONFIG within TIMEOUT_MS. An answer under another description is 0 with same =
+ * false. */
+int exchange_ask(struct tls *t, const struct cluster_config *config, int node, const struct ask *a,
+		 int timeout_ms, struct answer *ret, struct fault *f);

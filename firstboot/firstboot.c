@@ -1,5 +1,6 @@
-/* `phoenix firstboot`: the daemon of a node. It takes the machine through the table of steps, stays to answer the other nodes, and goes on looking: K3s is started by nobody
- * else. With --plan it only tells, with --root it works on a tree of files. */
+/* `phoenix firstboot`: the daemon of a node. It takes the machine through the table of steps, stays
+ * to answer the other nodes, and goes on looking: K3s is started by nobody else. With --plan it
+ * only tells, with --root it works on a tree of files. */
 #include "firstboot/agent.h"
 #include "firstboot/commands.h"
 #include "firstboot/engine.h"
@@ -18,7 +19,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Waiting for the others is looked at often at first: three machines that were switched on together agree within a second. */
+/* Waiting for the others is looked at often at first: three machines that were switched on together
+ * agree within a second. */
 #define WAIT_BASE 250
 #define WAIT_CAP 2000
 #define FAIL_BASE 1000
@@ -55,7 +57,7 @@ struct daemon {
 	bool ready;	   /* READY=1 was sent */
 	int64_t full_pass; /* when the whole table was last gone through */
 	int64_t next_cluster; /* when to ask the others again while the own K3s starts */
-	int64_t next_seed; /* when to look for a corrected seed */
+	int64_t next_seed;    /* when to look for a corrected seed */
 };
 
 /* A node that is well keeps an eye on the others' signs of life meanwhile. */
@@ -83,8 +85,9 @@ static size_t first_not_done(const struct engine *e)
 {
 	size_t i = 0;
 
-	while (i < e->n && (e->results[i].state == STATE_DONE || e->results[i].state == STATE_CHANGED ||
-			    e->results[i].state == STATE_SKIPPED))
+	while (i < e->n &&
+	       (e->results[i].state == STATE_DONE || e->results[i].state == STATE_CHANGED ||
+		e->results[i].state == STATE_SKIPPED))
 		i++;
 	return i;
 }
@@ -99,16 +102,19 @@ static int64_t pause_after(struct daemon *d, int r)
 		backoff_reset(&d->fail);
 		d->stuck = now;
 	}
-	return r == -EAGAIN ? backoff_next(&d->wait, WAIT_BASE, WAIT_CAP) : backoff_next(&d->fail, FAIL_BASE, FAIL_CAP);
+	return r == -EAGAIN ? backoff_next(&d->wait, WAIT_BASE, WAIT_CAP)
+			    : backoff_next(&d->fail, FAIL_BASE, FAIL_CAP);
 }
 
-/* The steps before `cluster` were done a moment ago: while the cluster forms, only what is moving is looked at. */
+/* The steps before `cluster` were done a moment ago: while the cluster forms, only what is moving
+ * is looked at. */
 static int look_again(struct daemon *d, struct fault *f)
 {
 	int r = -ENOENT;
 
 	if (d->engine.boot->agent && timer_now() - d->full_pass < FULL_PASS_MS) {
-		/* the other nodes need not be asked as often as one's own K3s that is just starting */
+		/* the other nodes need not be asked as often as one's own K3s that is just starting
+		 */
 		r = timer_now() < d->next_cluster ? 0 : engine_step(&d->engine, "cluster", f);
 		if (r == 0 && timer_now() >= d->next_cluster)
 			d->next_cluster = timer_now() + CLUSTER_MS;
@@ -123,8 +129,8 @@ static int look_again(struct daemon *d, struct fault *f)
 	return engine_pass(&d->engine, f);
 }
 
-/* A corrected seed is taken up by starting over: half of the program holds what it read from the old one. Looked for often only while something is wrong: media
- * are mounted for it. */
+/* A corrected seed is taken up by starting over: half of the program holds what it read from the
+ * old one. Looked for often only while something is wrong: media are mounted for it. */
 static bool seed_changed(struct daemon *d)
 {
 	const struct boot *b = d->engine.boot;
@@ -150,7 +156,9 @@ static void say_ready(struct daemon *d)
 
 static int run_daemon(struct boot *b)
 {
-	struct daemon d = { .engine = { .boot = b, .steps = steps, .n = engine_count(steps), .report = report } };
+	struct daemon d = {
+		.engine = { .boot = b, .steps = steps, .n = engine_count(steps), .report = report }
+	};
 	struct sigaction sa = { .sa_handler = on_signal };
 	_free_ struct step_result *results = mem_alloc(d.engine.n * sizeof *results);
 
@@ -235,9 +243,12 @@ int firstboot_run(int argc, char **argv, struct fault *f)
 	if (r < 0)
 		return r;
 	if (r < argc)
-		return fault_set(f, EINVAL, "takes no argument '%s'; see phoenix firstboot --help", argv[r]);
+		return fault_set(f, EINVAL, "takes no argument '%s'; see phoenix firstboot --help",
+				 argv[r]);
 	if (as_json && !plan && !root)
-		return fault_set(f, EINVAL, "--json goes with --plan or --root; the daemon's state is in `phoenix status --json`");
+		return fault_set(f, EINVAL,
+				 "--json goes with --plan or --root; the daemon's state is in "
+				 "`phoenix status --json`");
 	r = fs_open(&b.fs, root ? root : "/", f);
 	if (r < 0)
 		return r;

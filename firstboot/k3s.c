@@ -32,8 +32,10 @@ static void take(const char *text, const char *key, char *out, size_t size)
 
 int k3s_unit(struct k3s_unit *ret, struct fault *f)
 {
-	static const char *const argv[] = { "systemctl", "show", "-p",
-					    "ActiveState,SubState,MainPID,NRestarts,Result", UNIT, NULL };
+	static const char *const argv[] = {
+		"systemctl", "show", "-p", "ActiveState,SubState,MainPID,NRestarts,Result",
+		UNIT,	     NULL
+	};
 	_str_ struct str out = { 0 };
 	char number[24];
 	int r = proc_ok(&(struct proc){ .argv = argv, .timeout_ms = 10000 }, &out, f);
@@ -53,8 +55,9 @@ int k3s_unit(struct k3s_unit *ret, struct fault *f)
 	return 0;
 }
 
-/* Asked several times a second: the process found last time is looked up in /proc before systemd is asked, and that
- * there was none is believed for a moment. Nobody but this program starts the first one. */
+/* Asked several times a second: the process found last time is looked up in /proc before systemd is
+ * asked, and that there was none is believed for a moment. Nobody but this program starts the first
+ * one. */
 static _Atomic long known;
 static _Atomic int64_t idle_at;
 
@@ -76,7 +79,8 @@ bool k3s_is_running(void)
 		known = 0;
 	}
 	if (k3s_unit(&u, NULL) < 0)
-		return true; /* not knowing must never let the files of a running etcd be read or moved */
+		return true; /* not knowing must never let the files of a running etcd be read or
+				moved */
 	known = u.pid;
 	idle_at = u.pid > 0 ? 0 : timer_now();
 	return u.pid > 0;
@@ -93,7 +97,7 @@ bool k3s_has_wal(const struct fs *fs)
 
 	if (fs_list(fs, K3S_ETCD "/member/wal", &names, NULL) < 0)
 		return false;
-	strv_each(name, &names) {
+	strv_each (name, &names) {
 		if (str_ends(name, ".wal"))
 			return true;
 	}
@@ -132,8 +136,10 @@ static int start_once(const struct fs *fs, const char *args, struct fault *f)
 			r = fault_set(f, EIO, "%s could not be started: %s", UNIT, u.result);
 	}
 	if (r == 0 && u.pid == 0)
-		r = fault_set(f, ETIMEDOUT, "%s has no process after %d s", UNIT, START_LIMIT / 1000);
-	/* Neither the flag nor the permit may survive into a second start: before there is data, each start is a decision. */
+		r = fault_set(f, ETIMEDOUT, "%s has no process after %d s", UNIT,
+			      START_LIMIT / 1000);
+	/* Neither the flag nor the permit may survive into a second start: before there is data,
+	 * each start is a decision. */
 	if (fs_remove(fs, K3S_PERMIT, r < 0 ? NULL : f) < 0 && r == 0)
 		r = -f->code;
 	return r;
@@ -167,19 +173,22 @@ int k3s_stop(const struct fs *fs, struct fault *f)
 
 int k3s_set_server(const struct fs *fs, const char *address, struct fault *f)
 {
-	_free_ char *text = address ? mem_printf("server: https://%s:%d\n", address, API_PORT) : NULL;
-	int r = text ? fs_write_text(fs, SERVER_FILE, 0600, text, f) : fs_remove(fs, SERVER_FILE, f);
+	_free_ char *text =
+		address ? mem_printf("server: https://%s:%d\n", address, API_PORT) : NULL;
+	int r = text ? fs_write_text(fs, SERVER_FILE, 0600, text, f)
+		     : fs_remove(fs, SERVER_FILE, f);
 
 	return r < 0 ? r : 0;
 }
 
-/* As the unit, so that it has the same environment and limits as every other start. Its exit status is 0 and its last line an error also when all is well:
- * the sentence is the evidence. */
+/* As the unit, so that it has the same environment and limits as every other start. Its exit status
+ * is 0 and its last line an error also when all is well: the sentence is the evidence. */
 int k3s_reset(const struct fs *fs, struct fault *f)
 {
 	static const char word[] = "Managed etcd cluster membership has been reset";
 	_free_ char *since = mem_printf("--since=@%lld", (long long)time(NULL));
-	const char *const argv[] = { "journalctl", "-u", UNIT, "-o", "cat", "--no-pager", since, NULL };
+	const char *const argv[] = { "journalctl", "-u",	 UNIT,	"-o",
+				     "cat",	   "--no-pager", since, NULL };
 	int64_t until = timer_now() + RESET_LIMIT;
 	_str_ struct str said = { 0 };
 	struct k3s_unit u = { .pid = 1 };
@@ -198,6 +207,8 @@ int k3s_reset(const struct fs *fs, struct fault *f)
 	if (r == 0)
 		r = proc_ok(&(struct proc){ .argv = argv, .max_output = 16 << 20 }, &said, f);
 	if (r == 0 && !strstr(str_text(&said), word))
-		r = fault_set(f, EREMOTEIO, "k3s server --cluster-reset ended without its word of success; see journalctl -u " UNIT);
+		r = fault_set(f, EREMOTEIO,
+			      "k3s server --cluster-reset ended without its word of success; see "
+			      "journalctl -u " UNIT);
 	return r;
 }

@@ -1,6 +1,7 @@
-/* K3s from outside: its unit, its configuration of the moment, whether it is *truly* ready and what is wrong when it is not. Exit status and unit state lie
- * (measured: fatal errors exit 0, a removed member never exits, `systemctl start` blocks until Ready), so the truth is its /v1-k3s/readyz, its etcd, and the
- * words in its journal. */
+/* K3s from outside: its unit, its configuration of the moment, whether it is *truly* ready and what
+ * is wrong when it is not. Exit status and unit state lie (measured: fatal errors exit 0, a removed
+ * member never exits, `systemctl start` blocks until Ready), so the truth is its /v1-k3s/readyz,
+ * its etcd, and the words in its journal. */
 #pragma once
 
 #include "firstboot/etcd_disk.h"
@@ -15,23 +16,29 @@ bool k3s_is_running(void); /* a main process exists */
 bool k3s_has_wal(const struct fs *fs);
 bool k3s_installed(const struct fs *fs);
 
-/* Starts the unit for one start: FORM gives it --cluster-init, which is gone again before this returns. Without a WAL the unit cannot be restarted by systemd
- * itself afterwards. */
+/* Starts the unit for one start: FORM gives it --cluster-init, which is gone again before this
+ * returns. Without a WAL the unit cannot be restarted by systemd itself afterwards. */
 int k3s_start(const struct fs *fs, bool form, struct fault *f);
 /* Lets systemd restart it from now on: its data decides, no flag does. */
 int k3s_allow_restart(const struct fs *fs, struct fault *f);
-int k3s_stop(const struct fs *fs, struct fault *f); /* and until it is gone; no restart by systemd afterwards */
+int k3s_stop(const struct fs *fs,
+	     struct fault *f); /* and until it is gone; no restart by systemd afterwards */
 /* The server to join through; NULL removes it (cluster-reset refuses to run with one). */
 int k3s_set_server(const struct fs *fs, const char *address, struct fault *f);
 
-/* 0: the server at ADDRESS is ready, by its own word given under our CA. Otherwise -errno with what it says. */
-/* KEPT (may be NULL, may point at NULL) is a connection for the next question: a handshake costs more than all else. */
+/* 0: the server at ADDRESS is ready, by its own word given under our CA. Otherwise -errno with what
+ * it says. */
+/* KEPT (may be NULL, may point at NULL) is a connection for the next question: a handshake costs
+ * more than all else. */
 struct http_client;
-int k3s_ready(struct http_client **kept, const char *address, const struct secrets *s, struct fault *f);
+int k3s_ready(struct http_client **kept, const char *address, const struct secrets *s,
+	      struct fault *f);
 /* The members as the running etcd of this node tells them, through its loopback gateway. */
-int k3s_members(struct http_client **kept, const struct fs *fs, struct etcd_disk *ret, struct fault *f);
+int k3s_members(struct http_client **kept, const struct fs *fs, struct etcd_disk *ret,
+		struct fault *f);
 int k3s_member_remove(const struct fs *fs, uint64_t id, struct fault *f);
-/* The known failure in the journal since SINCE (Unix seconds), in words with its remedy. 1 found (FATAL: no retry helps), 0 none. */
+/* The known failure in the journal since SINCE (Unix seconds), in words with its remedy. 1 found
+ * (FATAL: no retry helps), 0 none. */
 int k3s_trouble(int64_t since, struct fault *f, bool *fatal);
 /* Runs K3s's own cluster-reset: this node becomes the only voter of its data. */
 int k3s_reset(const struct fs *fs, struct fault *f);

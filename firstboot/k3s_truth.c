@@ -20,11 +20,12 @@ static int not_ready(const char *address, const struct http_response *rs, struct
 
 	if (json_parse(str_text(&rs->body), rs->body.len, &j, NULL) == 0)
 		message = json_str(j, "message");
-	return fault_set(f, EAGAIN, "%s is not ready: %.200s (HTTP %d)", address, message ? message : str_text(&rs->body),
-			 rs->status);
+	return fault_set(f, EAGAIN, "%s is not ready: %.200s (HTTP %d)", address,
+			 message ? message : str_text(&rs->body), rs->status);
 }
 
-static int ask(struct http_client **kept, const struct http_request *rq, struct http_response *rs, struct fault *f)
+static int ask(struct http_client **kept, const struct http_request *rq, struct http_response *rs,
+	       struct fault *f)
 {
 	if (!kept)
 		return http_do(rq, rs, f);
@@ -33,15 +34,22 @@ static int ask(struct http_client **kept, const struct http_request *rq, struct 
 	return http_client_do(*kept, rq, rs, f);
 }
 
-int k3s_ready(struct http_client **kept, const char *address, const struct secrets *s, struct fault *f)
+int k3s_ready(struct http_client **kept, const char *address, const struct secrets *s,
+	      struct fault *f)
 {
 	_free_ char *url = mem_printf("https://%s:%d/v1-k3s/readyz", address, API_PORT);
 	_http_ struct http_response rs = { 0 };
-	/* /ping is 200 without quorum; readyz wants the node's credentials, and our root vouches for who answers */
-	int r = ask(kept, &(struct http_request){ .url = url, .ca_pem = s->server_ca, .user = "node",
-						.password = s->token_password, .timeout_ms = 1500,
-						.connect_timeout_ms = 1000, .max_bytes = 65536 },
-			&rs, f);
+	/* /ping is 200 without quorum; readyz wants the node's credentials, and our root vouches
+	 * for who answers */
+	int r = ask(kept,
+		    &(struct http_request){ .url = url,
+					    .ca_pem = s->server_ca,
+					    .user = "node",
+					    .password = s->token_password,
+					    .timeout_ms = 1500,
+					    .connect_timeout_ms = 1000,
+					    .max_bytes = 65536 },
+		    &rs, f);
 
 	/* texts without times and numbers: who watches is told once */
 	if (r == -ETIMEDOUT)
@@ -55,8 +63,10 @@ int k3s_ready(struct http_client **kept, const char *address, const struct secre
 	return rs.status == 200 ? 0 : not_ready(address, &rs, f);
 }
 
-/* One call of the etcd gateway on loopback (2379 speaks gRPC only; measured) with K3s's own client certificate. */
-static int gateway(struct http_client **kept, const struct fs *fs, const char *call, const char *body, struct json **ret, struct fault *f)
+/* One call of the etcd gateway on loopback (2379 speaks gRPC only; measured) with K3s's own client
+ * certificate. */
+static int gateway(struct http_client **kept, const struct fs *fs, const char *call,
+		   const char *body, struct json **ret, struct fault *f)
 {
 	_str_ struct str ca = { 0 }, cert = { 0 };
 	_secret_ struct str key = { 0 };
@@ -68,9 +78,16 @@ static int gateway(struct http_client **kept, const struct fs *fs, const char *c
 	    (r = fs_read(fs, K3S_TLS "/etcd/client.crt", PEM_MAX, &cert, f)) < 0 ||
 	    (r = fs_read(fs, K3S_TLS "/etcd/client.key", PEM_MAX, &key, f)) < 0)
 		return r;
-	r = ask(kept, &(struct http_request){ .method = "POST", .url = url, .body = body, .body_len = strlen(body),
-					    .ca_pem = ca.p, .cert_pem = cert.p, .key_pem = key.p, .timeout_ms = 1500 },
-		    &rs, f);
+	r = ask(kept,
+		&(struct http_request){ .method = "POST",
+					.url = url,
+					.body = body,
+					.body_len = strlen(body),
+					.ca_pem = ca.p,
+					.cert_pem = cert.p,
+					.key_pem = key.p,
+					.timeout_ms = 1500 },
+		&rs, f);
 	if (r < 0)
 		return r;
 	if (rs.status != 200)
@@ -91,7 +108,8 @@ static void copy(char *out, size_t size, const char *text, size_t n)
 	out[n] = 0;
 }
 
-int k3s_members(struct http_client **kept, const struct fs *fs, struct etcd_disk *ret, struct fault *f)
+int k3s_members(struct http_client **kept, const struct fs *fs, struct etcd_disk *ret,
+		struct fault *f)
 {
 	_json_ struct json *j = NULL;
 	const struct json *list;
@@ -106,7 +124,8 @@ int k3s_members(struct http_client **kept, const struct fs *fs, struct etcd_disk
 	for (size_t i = 0; i < json_len(list) && ret->n < ETCD_MEMBERS_MAX; i++) {
 		struct etcd_member *m = &ret->members[ret->n++];
 		const struct json *one = json_at(list, i);
-		const char *name = json_str(one, "name"), *url = json_string(json_at(json_get(one, "peerURLs", NULL), 0));
+		const char *name = json_str(one, "name"),
+			   *url = json_string(json_at(json_get(one, "peerURLs", NULL), 0));
 
 		m->id = decimal(json_str(one, "ID"));
 		m->learner = json_bool(one, "isLearner", false);
@@ -131,34 +150,44 @@ static const struct trouble {
 	bool fatal;
 } troubles[] = {
 	{ "data does not contain any valid RSA or ECDSA public keys",
-	  "service.key is not in SEC1 form: no API server can ever start with it. `phoenix init` makes a right one; nodes that "
+	  "service.key is not in SEC1 form: no API server can ever start with it. `phoenix init` "
+	  "makes a right one; nodes that "
 	  "started with it must be wiped",
 	  true },
 	{ "token CA hash does not match the Cluster CA certificate hash",
-	  "the token belongs to another CA than the server's: this seed is of another cluster", false },
+	  "the token belongs to another CA than the server's: this seed is of another cluster",
+	  false },
 	{ "invalid token CA hash length", "the token in the seed is damaged", false },
-	{ "failed to bootstrap cluster data: not authorized", "the server refuses the token: this seed is of another cluster", false },
+	{ "failed to bootstrap cluster data: not authorized",
+	  "the server refuses the token: this seed is of another cluster", false },
 	{ "critical configuration value mismatch between servers",
-	  "the servers' K3s settings differ: give all nodes seeds from the same `phoenix seed` run", false },
-	{ "duplicate node name found", "the cluster still has an etcd member of this node's name", false },
-	{ "This node has been removed from the cluster", "this member was removed from the cluster", false },
-	{ "Waiting for other members to finish joining", "waits for another node that is joining", false },
+	  "the servers' K3s settings differ: give all nodes seeds from the same `phoenix seed` run",
+	  false },
+	{ "duplicate node name found", "the cluster still has an etcd member of this node's name",
+	  false },
+	{ "This node has been removed from the cluster", "this member was removed from the cluster",
+	  false },
+	{ "Waiting for other members to finish joining", "waits for another node that is joining",
+	  false },
 	{ "leaderelection lost", "quorum was lost", false },
 	{ "no space left on device", "the disk is full", false },
 	{ "read-only file system", "a file system is read-only", false },
-	{ "failed to find cpuset cgroup", "the kernel lacks cgroup controllers that kubelet needs", true },
+	{ "failed to find cpuset cgroup", "the kernel lacks cgroup controllers that kubelet needs",
+	  true },
 	{ "address already in use", "a port that K3s needs is taken by another program", false },
 };
 
 int k3s_trouble(int64_t since, struct fault *f, bool *fatal)
 {
 	_free_ char *from = mem_printf("--since=@%" PRId64, since);
-	const char *const argv[] = { "journalctl", "-u", "k3s.service", "-o", "cat", "--no-pager", "-n", "300", from, NULL };
+	const char *const argv[] = { "journalctl", "-u", "k3s.service", "-o", "cat",
+				     "--no-pager", "-n", "300",		from, NULL };
 	const struct trouble *last = NULL;
 	const char *where = NULL;
 	_str_ struct str out = { 0 };
 
-	if (proc_ok(&(struct proc){ .argv = argv, .timeout_ms = 10000 }, &out, NULL) < 0 || !out.len)
+	if (proc_ok(&(struct proc){ .argv = argv, .timeout_ms = 10000 }, &out, NULL) < 0 ||
+	    !out.len)
 		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(troubles); i++)
 		for (const char *at = out.p; (at = strstr(at, troubles[i].text)); at++)

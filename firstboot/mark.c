@@ -1,5 +1,7 @@
-/* The cluster carries its own id, in ConfigMap kube-system/phoenix-cluster: a record on a disk can be of another moment than the data beside it, and a node that
- * believed a wrong one would make the others stop. So the id is compared with the cluster's own word wherever it is about to be believed. */
+/* The cluster carries its own id, in ConfigMap kube-system/phoenix-cluster: a record on a disk can
+ * be of another moment than the data beside it, and a node that believed a wrong one would make the
+ * others stop. So the id is compared with the cluster's own word wherever it is about to be
+ * believed. */
 #include "firstboot/cluster.h"
 
 #include <errno.h>
@@ -19,8 +21,11 @@ static int mark_read(struct kube *k, char id[ID_LEN], long *generation, struct f
 		return r;
 	text = json_string(json_get(now, "data", "id", NULL));
 	if (!id_valid(text) || !*text ||
-	    !str_to_long(json_string(json_get(now, "data", "generation", NULL)), 0, 1 << 30, generation))
-		return fault_set(f, EBADMSG, "ConfigMap kube-system/phoenix-cluster is damaged: see docs/runbook.md");
+	    !str_to_long(json_string(json_get(now, "data", "generation", NULL)), 0, 1 << 30,
+			 generation))
+		return fault_set(
+			f, EBADMSG,
+			"ConfigMap kube-system/phoenix-cluster is damaged: see docs/runbook.md");
 	memcpy(id, text, ID_LEN);
 	return 1;
 }
@@ -37,7 +42,8 @@ int mark_check(const struct agent *a, int through, const char *id, struct fault 
 	if (r <= 0 || str_eq(there, id))
 		return r < 0 ? r : 0;
 	return fault_set(f, ESTALE,
-			 "%s says that it belongs to cluster %s, but the cluster it runs in says that it is %s: joins neither (docs/runbook.md)",
+			 "%s says that it belongs to cluster %s, but the cluster it runs in says "
+			 "that it is %s: joins neither (docs/runbook.md)",
 			 agent_node(a, through)->name, id, there);
 }
 
@@ -73,7 +79,8 @@ int mark_write(const struct agent *a, struct fault *f)
 		return r;
 	if (r == 1 && !str_eq(id, a->rec.cluster))
 		return fault_set(f, ESTALE,
-				 "this disk belongs to incarnation %s, but the cluster it runs in says it is %s: stop and look (docs/runbook.md)",
+				 "this disk belongs to incarnation %s, but the cluster it runs in "
+				 "says it is %s: stop and look (docs/runbook.md)",
 				 a->rec.cluster, id);
 	if (r == 1 && generation >= a->rec.generation)
 		return 0;

@@ -1,5 +1,7 @@
-/* The operator's words: recover, form, forget, abandon. The rules of decide.h wait where a wrong guess would cost data; here a person who knows more says so. Each
- * command shows what is known and what is not, has the cluster's name typed, and hands the word to the daemon of this node, which writes it down before it acts on it. */
+/* The operator's words: recover, form, forget, abandon. The rules of decide.h wait where a wrong
+ * guess would cost data; here a person who knows more says so. Each command shows what is known and
+ * what is not, has the cluster's name typed, and hands the word to the daemon of this node, which
+ * writes it down before it acts on it. */
 #include "firstboot/commands.h"
 #include "firstboot/records.h"
 #include "firstboot/survey.h"
@@ -15,21 +17,26 @@
 const char recover_usage[] =
 	"Usage: phoenix recover --keep NODE [--destroyed NODE]... [--confirm NAME]\n\n"
 	"Quorum is lost for good: goes on with the etcd data of NODE alone. Run it on NODE.\n"
-	"Every other node is asked to retire its data; of one that cannot answer you must know that\n"
-	"its disk is destroyed, and say so. Everybody's old data is kept on its disk, moved aside.\n\n"
+	"Every other node is asked to retire its data; of one that cannot answer you must know "
+	"that\n"
+	"its disk is destroyed, and say so. Everybody's old data is kept on its disk, moved "
+	"aside.\n\n"
 	"  --keep NODE       the node whose data goes on: this machine\n"
 	"  --destroyed NODE  its disk is gone and will never be plugged in again\n" CONFIRM;
-const char form_usage[] = "Usage: phoenix form --with-missing NODE... [--confirm NAME]\n\n"
-			  "No cluster was ever formed, or nothing is left of it, and a node will not come: lets the\n"
-			  "others form without it. Run it on the first node that is not missing.\n\n"
-			  "  --with-missing NODE  destroyed, with its disk: it may come back only blank\n" CONFIRM;
-const char forget_usage[] = "Usage: phoenix forget PROMISE|NODE [--confirm NAME]\n\n"
-			    "Takes back this node's promise (the formation's id: the waiting node names it, and the\n"
-			    "table shown here has it), or the word that NODE is missing. Right only if that\n"
-			    "formation never became a cluster on any disk that still exists.\n\n" CONFIRM;
-const char abandon_usage[] = "Usage: phoenix abandon ID [--confirm NAME]\n\n"
-			     "Gives up incarnation ID of the cluster on this node's disk: a new cluster may be formed\n"
-			     "over it, or another one joined. Old data is moved aside, not deleted.\n\n" CONFIRM;
+const char form_usage[] =
+	"Usage: phoenix form --with-missing NODE... [--confirm NAME]\n\n"
+	"No cluster was ever formed, or nothing is left of it, and a node will not come: lets the\n"
+	"others form without it. Run it on the first node that is not missing.\n\n"
+	"  --with-missing NODE  destroyed, with its disk: it may come back only blank\n" CONFIRM;
+const char forget_usage[] =
+	"Usage: phoenix forget PROMISE|NODE [--confirm NAME]\n\n"
+	"Takes back this node's promise (the formation's id: the waiting node names it, and the\n"
+	"table shown here has it), or the word that NODE is missing. Right only if that\n"
+	"formation never became a cluster on any disk that still exists.\n\n" CONFIRM;
+const char abandon_usage[] =
+	"Usage: phoenix abandon ID [--confirm NAME]\n\n"
+	"Gives up incarnation ID of the cluster on this node's disk: a new cluster may be formed\n"
+	"over it, or another one joined. Old data is moved aside, not deleted.\n\n" CONFIRM;
 
 static const char *cluster_name(const struct survey *s)
 {
@@ -52,7 +59,8 @@ static int confirm(const struct survey *s, const char *given, const char *danger
 		typed = str_trim(line);
 	}
 	if (!str_eq(typed, cluster_name(s)))
-		return fault_set(f, EINVAL, "'%s' is not this cluster's name: nothing was done", typed);
+		return fault_set(f, EINVAL, "'%s' is not this cluster's name: nothing was done",
+				 typed);
 	return 0;
 }
 
@@ -67,7 +75,9 @@ static int say_word(struct survey *s, struct ask *ask, struct fault *f)
 	if (r < 0)
 		return fault_wrap(f, "the daemon of this node (phoenix-firstboot.service)");
 	if (!answer.same)
-		return fault_set(f, ESTALE, "the daemon still runs another description; systemctl restart phoenix-firstboot");
+		return fault_set(f, ESTALE,
+				 "the daemon still runs another description; systemctl restart "
+				 "phoenix-firstboot");
 	if (!answer.granted)
 		return fault_set(f, EPERM, "refused: %s", answer.why);
 	printf("written down; `phoenix status --watch` shows how it goes on\n");
@@ -83,9 +93,10 @@ static int open_and_look(struct survey *s, struct fault *f)
 	return r;
 }
 
-static int take_nodes(const struct survey *s, const struct strv *names, bool nodes[NODE_COUNT], struct fault *f)
+static int take_nodes(const struct survey *s, const struct strv *names, bool nodes[NODE_COUNT],
+		      struct fault *f)
 {
-	strv_each(name, names) {
+	strv_each (name, names) {
 		int i = config_node(s->seed->config, name);
 
 		if (i < 0)
@@ -93,8 +104,8 @@ static int take_nodes(const struct survey *s, const struct strv *names, bool nod
 		if (i == s->seed->self)
 			return fault_set(f, EINVAL, "%s is this machine: it is not missing", name);
 		if (s->answered[i] && s->answers[i].view.state != NODE_BLANK)
-			return fault_set(f, EINVAL, "%s answers and is %s: it is not destroyed", name,
-					 node_state_name(s->answers[i].view.state));
+			return fault_set(f, EINVAL, "%s answers and is %s: it is not destroyed",
+					 name, node_state_name(s->answers[i].view.state));
 		nodes[i] = true;
 	}
 	return 0;
@@ -136,11 +147,14 @@ int recover_run(int argc, char **argv, struct fault *f)
 	if (r < 0)
 		return r;
 	if (config_node(s.seed->config, keep) != s.seed->self)
-		return fault_set(f, EINVAL, "this machine is %s: run it on %s itself, whose data is to be kept",
-				 s.seed->config->nodes[s.seed->self].name, keep);
+		return fault_set(
+			f, EINVAL,
+			"this machine is %s: run it on %s itself, whose data is to be kept",
+			s.seed->config->nodes[s.seed->self].name, keep);
 	ask.generation = highest_generation(&s) + 1;
 	r = confirm(&s, name,
-		    "DANGER: everything that the others have and this node has not is given up. If a node that you declare "
+		    "DANGER: everything that the others have and this node has not is given up. If "
+		    "a node that you declare "
 		    "destroyed comes back with its disk, two clusters can run under one name.",
 		    f);
 	return r < 0 ? r : say_word(&s, &ask, f);
@@ -168,14 +182,16 @@ int form_run(int argc, char **argv, struct fault *f)
 		return r;
 	ask.generation = highest_generation(&s) + 1;
 	r = confirm(&s, name,
-		    "DANGER: if a node that you declare missing has formed a cluster on a disk that still exists, a second one is "
+		    "DANGER: if a node that you declare missing has formed a cluster on a disk "
+		    "that still exists, a second one is "
 		    "formed beside it.",
 		    f);
 	return r < 0 ? r : say_word(&s, &ask, f);
 }
 
 /* forget and abandon take one operand and differ in where it goes. */
-static int one_operand(int argc, char **argv, const char **name, const char **operand, struct fault *f)
+static int one_operand(int argc, char **argv, const char **name, const char **operand,
+		       struct fault *f)
 {
 	const struct command_option options[] = { { "confirm", 0, name, NULL, NULL }, { 0 } };
 	int r = command_options(options, argc, argv, f);
@@ -205,9 +221,13 @@ int forget_run(int argc, char **argv, struct fault *f)
 	else if (id_valid(what) && *what)
 		memcpy(ask.formation, what, ID_LEN);
 	else
-		return fault_set(f, EINVAL, "'%s' is neither a node nor the id of a promise (32 hex digits)", what);
+		return fault_set(f, EINVAL,
+				 "'%s' is neither a node nor the id of a promise (32 hex digits)",
+				 what);
 	r = confirm(&s, name,
-		    "DANGER: if the node that holds this promise did form a cluster, a second one can now be formed beside it.", f);
+		    "DANGER: if the node that holds this promise did form a cluster, a second one "
+		    "can now be formed beside it.",
+		    f);
 	return r < 0 ? r : say_word(&s, &ask, f);
 }
 
@@ -224,10 +244,14 @@ int abandon_run(int argc, char **argv, struct fault *f)
 	if (str_eq(id, "unrecorded"))
 		id = "";
 	else if (!id_valid(id) || !*id)
-		return fault_set(f, EINVAL, "'%s' is not the id of an incarnation (32 hex digits)", id);
+		return fault_set(f, EINVAL, "'%s' is not the id of an incarnation (32 hex digits)",
+				 id);
 	memcpy(ask.cluster, id, strlen(id) + 1);
 	r = open_and_look(&s, f);
 	if (r == 0)
-		r = confirm(&s, name, "DANGER: what incarnation held is given up unless another node or a backup has it.", f);
+		r = confirm(&s, name,
+			    "DANGER: what incarnation held is given up unless another node or a "
+			    "backup has it.",
+			    f);
 	return r < 0 ? r : say_word(&s, &ask, f);
 }

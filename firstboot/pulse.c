@@ -1,5 +1,5 @@
-/* See pulse.h. Lease times are never compared with a clock: only that a lease changed counts, and since when it has not, by the
- * watcher's own monotonic clock. */
+/* See pulse.h. Lease times are never compared with a clock: only that a lease changed counts, and
+ * since when it has not, by the watcher's own monotonic clock. */
 #include "firstboot/pulse.h"
 
 #include "firstboot/cluster.h"

@@ -1,5 +1,6 @@
-/* Signs of life of the three Nodes, as a member of the cluster sees them: a re-flashed machine that meets its own ghost
- * (stale.h) asks how long the ghost has been still, instead of beginning to watch only then. */
+/* Signs of life of the three Nodes, as a member of the cluster sees them: a re-flashed machine that
+ * meets its own ghost (stale.h) asks how long the ghost has been still, instead of beginning to
+ * watch only then. */
 #pragma once
 
 #include "firstboot/agent.h"

@@ -10,7 +10,8 @@
 
 bool id_valid(const char *id)
 {
-	return id && (!*id || (strlen(id) == ID_LEN - 1 && strspn(id, "0123456789abcdef") == ID_LEN - 1));
+	return id &&
+	       (!*id || (strlen(id) == ID_LEN - 1 && strspn(id, "0123456789abcdef") == ID_LEN - 1));
 }
 
 static int take_id(const struct json *j, const char *key, char out[ID_LEN], struct fault *f)
@@ -27,7 +28,8 @@ static int take_id(const struct json *j, const char *key, char out[ID_LEN], stru
 	return 0;
 }
 
-static int take_int(const struct json *j, const char *key, int min, int max, int otherwise, int *ret, struct fault *f)
+static int take_int(const struct json *j, const char *key, int min, int max, int otherwise,
+		    int *ret, struct fault *f)
 {
 	int64_t v = json_int(j, key, json_get(j, key, NULL) ? INT64_MIN : otherwise);
 
@@ -60,12 +62,14 @@ static int take_all(const struct json *j, struct records *r, struct fault *f)
 	if (json_int(j, "version", 0) != 1)
 		return fault_set(f, EBADMSG, "version %lld is not one this program knows (1)",
 				 (long long)json_int(j, "version", 0));
-	if (take_id(j, "cluster", r->cluster, f) < 0 || take_id(j, "formation", r->formation, f) < 0 ||
+	if (take_id(j, "cluster", r->cluster, f) < 0 ||
+	    take_id(j, "formation", r->formation, f) < 0 ||
 	    take_int(j, "generation", 0, INT_MAX, 0, &r->generation, f) < 0 ||
 	    take_int(j, "retired", 0, INT_MAX, 0, &r->retired, f) < 0 ||
 	    take_int(j, "retired_for", 0, NODE_COUNT - 1, 0, &r->retired_for, f) < 0 ||
 	    take_int(p, "node", -1, NODE_COUNT - 1, -1, &r->promise.node, f) < 0 ||
-	    take_id(p, "formation", r->promise.formation, f) < 0 || take_id(p, "cluster", r->promise.cluster, f) < 0 ||
+	    take_id(p, "formation", r->promise.formation, f) < 0 ||
+	    take_id(p, "cluster", r->promise.cluster, f) < 0 ||
 	    take_words(json_get(j, "words", NULL), &r->words, f) < 0)
 		return -EBADMSG;
 	r->formed = json_bool(j, "formed", false);

@@ -1,6 +1,6 @@
-/* What a node has to remember over power cuts and re-flashes beyond its etcd data: one file on the data partition,
- * replaced atomically and durably as a whole, so that no two of its facts are ever from different moments.
- * A promise is kept by having been written here before it was given. */
+/* What a node has to remember over power cuts and re-flashes beyond its etcd data: one file on the
+ * data partition, replaced atomically and durably as a whole, so that no two of its facts are ever
+ * from different moments. A promise is kept by having been written here before it was given. */
 #pragma once
 
 #include "firstboot/decide.h"
@@ -16,11 +16,13 @@ struct records {
 	struct promise promise;
 	int retired, retired_for;
 	struct words words;
-	bool recovering;      /* the operator said `recover --keep` this node; goes on after a power cut until done */
-	bool recover_reset;   /* …and etcd has been reset to this node alone */
+	bool recovering; /* the operator said `recover --keep` this node; goes on after a power cut
+			    until done */
+	bool recover_reset; /* …and etcd has been reset to this node alone */
 };
 
-/* Reads DIR/record.json below FS. Absent: an empty record. Not understood: -EBADMSG; the caller must then treat the node as unknown. */
+/* Reads DIR/record.json below FS. Absent: an empty record. Not understood: -EBADMSG; the caller
+ * must then treat the node as unknown. */
 int records_load(const struct fs *fs, const char *dir, struct records *ret, struct fault *f);
 int records_save(const struct fs *fs, const char *dir, const struct records *r, struct fault *f);
 /* The same from and to text: for tests and the fuzz target. */

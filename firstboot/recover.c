@@ -1,6 +1,7 @@
-/* `recover --keep` this node, carried on by the daemon until it is done: the operator's word is durable, so that a power cut at any point continues here. Order: stop
- * our K3s, have every other node retire its data durably (or hear from the operator that it is destroyed), only then reset etcd to this node alone, then raise the
- * generation. */
+/* `recover --keep` this node, carried on by the daemon until it is done: the operator's word is
+ * durable, so that a power cut at any point continues here. Order: stop our K3s, have every other
+ * node retire its data durably (or hear from the operator that it is destroyed), only then reset
+ * etcd to this node alone, then raise the generation. */
 #include "firstboot/cluster.h"
 #include "firstboot/k3s.h"
 #include "lib/log.h"
@@ -53,13 +54,17 @@ int recover_go(struct agent *a, const struct round *look, struct fault *f)
 	if (r < 0)
 		return r;
 	agent_refresh(a);
-	if (a->me.state == NODE_BLANK || recover_is_void(self, round.views, round.words.generation)) {
+	if (a->me.state == NODE_BLANK ||
+	    recover_is_void(self, round.views, round.words.generation)) {
 		r = agent_record(a, record_void, NULL, f);
-		return r < 0 ? r :
-			       fault_set(f, EAGAIN, "`recover` is void: %s", a->me.state == NODE_BLANK ?
-					 "what was to be kept is not on this disk" : "the others went on meanwhile");
+		return r < 0 ? r
+			     : fault_set(f, EAGAIN, "`recover` is void: %s",
+					 a->me.state == NODE_BLANK
+						 ? "what was to be kept is not on this disk"
+						 : "the others went on meanwhile");
 	}
-	/* only what is said in answer to the request counts: what was seen before can have changed */
+	/* only what is said in answer to the request counts: what was seen before can have changed
+	 */
 	for (int i = 0; i < NODE_COUNT; i++) {
 		bool asked = i != self && round.views[i].answered;
 
@@ -71,11 +76,16 @@ int recover_go(struct agent *a, const struct round *look, struct fault *f)
 	round.views[self] = a->me;
 	if (!decide_recover(self, round.views, &round.words, round.words.generation, names, why))
 		return fault_set(f, EAGAIN,
-				 "recover waits: %s; bring it back, or say that its disk is destroyed: `phoenix recover --keep %s --destroyed NODE`",
+				 "recover waits: %s; bring it back, or say that its disk is "
+				 "destroyed: `phoenix recover --keep %s --destroyed NODE`",
 				 why, names[self]);
-	log_warn("recover: every other node is retired, blank or declared destroyed; resets etcd to this node alone");
+	log_warn("recover: every other node is retired, blank or declared destroyed; resets etcd "
+		 "to this node alone");
 	r = k3s_reset(a->fs, f);
 	if (r == 0)
 		r = agent_record(a, record_reset, NULL, f);
-	return r < 0 ? r : fault_set(f, EAGAIN, "etcd now has this node alone, generation %d: decides again", a->rec.generation);
+	return r < 0 ? r
+		     : fault_set(f, EAGAIN,
+				 "etcd now has this node alone, generation %d: decides again",
+				 a->rec.generation);
 }

@@ -1,7 +1,9 @@
-/* A re-flashed machine meets its own ghost: the cluster still has the etcd member, the Node and the node password of the disk that is gone, and K3s refuses to join
- * beside them ("duplicate node name"). This removes the ghost, with no human step, but only when it is one: "Ready" in the API is up to 50 s late and cloned machines
- * share machine-ids, so a living namesake shows by its lease (renewed while we watch) or by its MAC (it answers ARP for our address). And only when the cluster can
- * spare it: two healthy voters besides, nobody else joining, one removal at a time. */
+/* A re-flashed machine meets its own ghost: the cluster still has the etcd member, the Node and the
+ * node password of the disk that is gone, and K3s refuses to join beside them ("duplicate node
+ * name"). This removes the ghost, with no human step, but only when it is one: "Ready" in the API
+ * is up to 50 s late and cloned machines share machine-ids, so a living namesake shows by its lease
+ * (renewed while we watch) or by its MAC (it answers ARP for our address). And only when the
+ * cluster can spare it: two healthy voters besides, nobody else joining, one removal at a time. */
 #include "firstboot/arp.h"
 #include "firstboot/cluster.h"
 #include "firstboot/nic.h"
@@ -14,7 +16,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* Kubelet leases last 8 s and are renewed each 2 s, at most 6.6 s when saturated: no renewal for 10 s on our clock is the earliest sound "dead" (measured). */
+/* Kubelet leases last 8 s and are renewed each 2 s, at most 6.6 s when saturated: no renewal for 10
+ * s on our clock is the earliest sound "dead" (measured). */
 #define DEAD_MS 10000
 #define PROBE_MS 250 /* a neighbour on the same wire answers within one */
 
@@ -29,7 +32,8 @@ static const char *own_name(const struct agent *a)
 	return agent_node(a, a->seed->self)->name;
 }
 
-/* Since when the lease has been what it is now: the others may have watched it for longer than we have. */
+/* Since when the lease has been what it is now: the others may have watched it for longer than we
+ * have. */
 static void seen_by_others(const struct round *round)
 {
 	for (int i = 0; i < NODE_COUNT; i++) {
@@ -40,9 +44,11 @@ static void seen_by_others(const struct round *round)
 	}
 }
 
-static int namesake_lives(const struct agent *a, const struct round *round, struct kube *k, struct fault *f)
+static int namesake_lives(const struct agent *a, const struct round *round, struct kube *k,
+			  struct fault *f)
 {
-	_free_ char *path = mem_printf("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/%s", own_name(a));
+	_free_ char *path = mem_printf(
+		"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/%s", own_name(a));
 	_json_ struct json *lease = NULL;
 	const char *renewed;
 	int r = kube_get(k, path, &lease, f);
@@ -61,26 +67,32 @@ static int namesake_lives(const struct agent *a, const struct round *round, stru
 		seen.since = timer_now();
 		if (changed)
 			return fault_set(f, EEXIST,
-					 "another machine is alive as %s: it renewed its lease while we watched. Two machines run with "
+					 "another machine is alive as %s: it renewed its lease "
+					 "while we watched. Two machines run with "
 					 "one seed; give each its own",
 					 own_name(a));
 	}
 	seen_by_others(round);
 	if (timer_now() - seen.since < DEAD_MS)
-		return fault_set(f, EAGAIN, "watches for %d s whether another machine lives as %s", DEAD_MS / 1000, own_name(a));
+		return fault_set(f, EAGAIN, "watches for %d s whether another machine lives as %s",
+				 DEAD_MS / 1000, own_name(a));
 	return 0;
 }
 
-/* A router that answers for everybody (proxy ARP) is no second owner. Not being able to ask is none either: the lease is the evidence. */
+/* A router that answers for everybody (proxy ARP) is no second owner. Not being able to ask is none
+ * either: the lease is the evidence. */
 static int address_taken(const struct agent *a, struct fault *f)
 {
 	const struct node_config *n = agent_node(a, a->seed->self);
 	_free_ char *interface = nic_by_mac(a->fs, n->mac);
 	char mac[18];
 
-	if (interface && arp_stranger(interface, n->address, a->seed->config->gateway, PROBE_MS, mac, NULL) > 0)
-		return fault_set(f, EEXIST, "another machine (MAC %s) answers for our address %s: two machines run with one seed", mac,
-				 n->address);
+	if (interface &&
+	    arp_stranger(interface, n->address, a->seed->config->gateway, PROBE_MS, mac, NULL) > 0)
+		return fault_set(f, EEXIST,
+				 "another machine (MAC %s) answers for our address %s: two "
+				 "machines run with one seed",
+				 mac, n->address);
 	return 0;
 }
 
@@ -93,19 +105,21 @@ static bool listed(const struct voter *v, int n, int node)
 }
 
 /* Enough left to remove a voter safely? */
-static int can_spare(const struct agent *a, const struct round *round, const struct node_view *peer, struct fault *f)
+static int can_spare(const struct agent *a, const struct round *round, const struct node_view *peer,
+		     struct fault *f)
 {
 	int healthy = 0;
 
 	for (int i = 0; i < NODE_COUNT; i++)
-		healthy += i != a->seed->self && round->views[i].answered && round->views[i].api_ready &&
-			   round->views[i].state == NODE_MEMBER;
+		healthy += i != a->seed->self && round->views[i].answered &&
+			   round->views[i].api_ready && round->views[i].state == NODE_MEMBER;
 	for (int i = 0; i < peer->n_learners; i++)
 		if (peer->learners[i].node != a->seed->self)
 			return fault_set(f, EAGAIN, "waits: another node is just joining");
 	if (healthy < 2)
 		return fault_set(f, EAGAIN,
-				 "the cluster still counts this node's old disk as a voter and only %d other is healthy: removing it waits for "
+				 "the cluster still counts this node's old disk as a voter and "
+				 "only %d other is healthy: removing it waits for "
 				 "both others",
 				 healthy);
 	return 0;
@@ -122,13 +136,14 @@ static int release(struct agent *a, int through, struct fault *f)
 	r = exchange_ask(a->tls, a->seed->config, through, &ask, 5000, &answer, f);
 	if (r < 0)
 		return r;
-	return fault_set(f, EAGAIN, answer.granted ? "the learner of the old disk was removed: looks again" :
-						     "the cluster still has a learner of the old disk: %s",
+	return fault_set(f, EAGAIN,
+			 answer.granted ? "the learner of the old disk was removed: looks again"
+					: "the cluster still has a learner of the old disk: %s",
 			 answer.why);
 }
 
-/* One for the life of this process: that another's lapsed is judged from an earlier look. The nonce keeps a predecessor that was
- * cut off from being taken for us. */
+/* One for the life of this process: that another's lapsed is judged from an earlier look. The nonce
+ * keeps a predecessor that was cut off from being taken for us. */
 static struct lease one = { .ns = "kube-system", .name = "phoenix-rejoin", .duration_ms = 90000 };
 
 void stale_done(struct agent *a)
@@ -139,17 +154,20 @@ void stale_done(struct agent *a)
 	if (!one.holder || !lease_held(&one))
 		return;
 	if (admin_kube(a, a->seed->self, &k, &f) < 0 || lease_release(&one, k, &f) < 0)
-		log_warn("the next one to re-join waits up to %d s: %s", one.duration_ms / 1000, f.text);
+		log_warn("the next one to re-join waits up to %d s: %s", one.duration_ms / 1000,
+			 f.text);
 }
 
-/* The Node's finalizers are worked off by whoever holds these leases; a dead holder keeps them for 45 s (measured: a re-flash of the leader
- * took 74 s). That it is dead was shown before: so they are given up in its name, as it would have done at a stop. */
+/* The Node's finalizers are worked off by whoever holds these leases; a dead holder keeps them for
+ * 45 s (measured: a re-flash of the leader took 74 s). That it is dead was shown before: so they
+ * are given up in its name, as it would have done at a stop. */
 static void give_up_leases(const struct agent *a, struct kube *k)
 {
 	static const char *const names[] = { "k3s", "k3s-etcd" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		_free_ char *path = mem_printf("/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/%s", names[i]);
+		_free_ char *path = mem_printf(
+			"/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/%s", names[i]);
 		_json_ struct json *now = NULL, *patch = json_object();
 		struct json *meta = json_object(), *spec = json_object();
 		struct fault f = { 0 };
@@ -157,13 +175,16 @@ static void give_up_leases(const struct agent *a, struct kube *k)
 		json_set(patch, "metadata", meta);
 		json_set(patch, "spec", spec);
 		if (kube_get(k, path, &now, &f) < 0 ||
-		    !str_eq(json_string(json_get(now, "spec", "holderIdentity", NULL)), own_name(a)))
+		    !str_eq(json_string(json_get(now, "spec", "holderIdentity", NULL)),
+			    own_name(a)))
 			continue;
-		json_set_str(meta, "resourceVersion", json_string(json_get(now, "metadata", "resourceVersion", NULL)));
+		json_set_str(meta, "resourceVersion",
+			     json_string(json_get(now, "metadata", "resourceVersion", NULL)));
 		json_set_str(spec, "holderIdentity", "");
 		json_set_int(spec, "leaseDurationSeconds", 1);
 		if (kube_patch(k, path, patch, NULL, &f) < 0)
-			log_warn("lease %s of the old %s runs out by itself: %s", names[i], own_name(a), f.text);
+			log_warn("lease %s of the old %s runs out by itself: %s", names[i],
+				 own_name(a), f.text);
 	}
 }
 
@@ -175,7 +196,9 @@ static int delete_node(struct agent *a, struct kube *k, const struct json *node,
 	int r;
 
 	if (json_get(node, "metadata", "deletionTimestamp", NULL))
-		return fault_set(f, EAGAIN, "waits until the cluster has removed the old member (up to a minute when the dead one led)");
+		return fault_set(f, EAGAIN,
+				 "waits until the cluster has removed the old member (up to a "
+				 "minute when the dead one led)");
 	if (!one.holder) {
 		_free_ char *nonce = crypto_random_hex(4);
 
@@ -191,7 +214,8 @@ static int delete_node(struct agent *a, struct kube *k, const struct json *node,
 	if (r < 0 && r != -ENOENT)
 		return r;
 	log_info("the old Node %s was deleted; K3s removes its etcd member", own_name(a));
-	return fault_set(f, EAGAIN, "the old Node was deleted: waits until its etcd member is gone");
+	return fault_set(f, EAGAIN,
+			 "the old Node was deleted: waits until its etcd member is gone");
 }
 
 int stale_clear(struct agent *a, const struct round *round, int through, struct fault *f)
@@ -212,7 +236,9 @@ int stale_clear(struct agent *a, const struct round *round, int through, struct 
 	if (r == -ENOENT && learner)
 		return release(a, through, f);
 	if (r == -ENOENT)
-		return fault_set(f, EAGAIN, "the cluster has an etcd member but no Node of this name: waits until K3s removed it");
+		return fault_set(f, EAGAIN,
+				 "the cluster has an etcd member but no Node of this name: waits "
+				 "until K3s removed it");
 	if (r < 0)
 		return fault_wrap(f, "looks for an old Node");
 	if (!json_get(node, "metadata", "deletionTimestamp", NULL) &&

@@ -1,5 +1,6 @@
-/* `phoenix status`: the three nodes side by side. On a node it asks all three itself; on a workstation it runs the same command over SSH on the first node that answers
- * (6443 and 6440 are closed to the outside), so that both roads show one and the same JSON. */
+/* `phoenix status`: the three nodes side by side. On a node it asks all three itself; on a
+ * workstation it runs the same command over SSH on the first node that answers (6443 and 6440 are
+ * closed to the outside), so that both roads show one and the same JSON. */
 #include "firstboot/commands.h"
 #include "firstboot/survey.h"
 #include "lib/command.h"
@@ -15,13 +16,14 @@
 
 #define DESCRIPTION_MAX (1 << 20)
 
-const char status_usage[] = "Usage: phoenix status [DIR] [--watch] [--json]\n\n"
-			    "Shows the three nodes side by side: state, step, what each waits for, members.\n"
-			    "On a node without DIR; elsewhere DIR is the cluster's folder (as for `phoenix seed`),\n"
-			    "and the first node that answers over SSH (user phoenix) is asked.\n\n"
-			    "  -w, --watch  redraws every second\n"
-			    "      --json   one JSON object, version 1\n\n"
-			    "Exit status: 0 three voters and every node ready, 1 not so, 2 usage.\n";
+const char status_usage[] =
+	"Usage: phoenix status [DIR] [--watch] [--json]\n\n"
+	"Shows the three nodes side by side: state, step, what each waits for, members.\n"
+	"On a node without DIR; elsewhere DIR is the cluster's folder (as for `phoenix seed`),\n"
+	"and the first node that answers over SSH (user phoenix) is asked.\n\n"
+	"  -w, --watch  redraws every second\n"
+	"      --json   one JSON object, version 1\n\n"
+	"Exit status: 0 three voters and every node ready, 1 not so, 2 usage.\n";
 
 /* Asks over SSH; the answer of the first that gives one. */
 static int ask_remote(const char *dir, struct json **ret, struct fault *f)
@@ -43,15 +45,18 @@ static int ask_remote(const char *dir, struct json **ret, struct fault *f)
 	}
 	for (int i = 0; i < NODE_COUNT; i++) {
 		_free_ char *to = mem_printf("phoenix@%s", c->nodes[i].address);
-		const char *const argv[] = { "ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=3", to, "sudo", "-n", "phoenix", "status",
-					     "--json", NULL };
+		const char *const argv[] = {
+			"ssh",	"-o", "BatchMode=yes", "-o",	 "ConnectTimeout=3", to,
+			"sudo", "-n", "phoenix",       "status", "--json",	     NULL
+		};
 		_proc_ struct proc_result out = { 0 };
 
 		r = proc_run(&(struct proc){ .argv = argv, .timeout_ms = 15000 }, &out, f);
 		if (r == 0 && out.out.len)
 			return json_parse(str_text(&out.out), out.out.len, ret, f);
 		if (r == 0)
-			r = fault_set(f, EHOSTUNREACH, "%s: %s", c->nodes[i].name, out.err.len ? str_trim(out.err.p) : "no answer");
+			r = fault_set(f, EHOSTUNREACH, "%s: %s", c->nodes[i].name,
+				      out.err.len ? str_trim(out.err.p) : "no answer");
 	}
 	return r;
 }
@@ -85,7 +90,8 @@ static char *elapsed(const struct json *progress)
 
 	if (s < 0)
 		return mem_strdup("-");
-	return s < 120 ? mem_printf("%llds", (long long)s) : mem_printf("%lldm%02llds", (long long)s / 60, (long long)s % 60);
+	return s < 120 ? mem_printf("%llds", (long long)s)
+		       : mem_printf("%lldm%02llds", (long long)s / 60, (long long)s % 60);
 }
 
 static const char *or_dash(const char *s)
@@ -95,7 +101,8 @@ static const char *or_dash(const char *s)
 
 static bool node_is_well(const struct json *n)
 {
-	return str_eq(json_str(n, "state"), "member") && str_eq(json_string(json_get(n, "progress", "state", NULL)), "ready") &&
+	return str_eq(json_str(n, "state"), "member") &&
+	       str_eq(json_string(json_get(n, "progress", "state", NULL)), "ready") &&
 	       json_len(json_get(n, "voters", NULL)) == NODE_COUNT;
 }
 
@@ -106,16 +113,21 @@ static void render(const struct json *j, size_t width, struct str *out)
 
 	table_row(&t, "NODE", "STATE", "STEP", "SINCE", "VOTERS", "WHAT", NULL);
 	for (size_t i = 0; i < json_len(nodes); i++) {
-		const struct json *n = json_at(nodes, i), *p = json_get(n, "progress", NULL), *learners = json_get(n, "learners", NULL);
-		_free_ char *voters = names(json_get(n, "voters", NULL)), *learning = names(learners), *since = elapsed(p);
-		_free_ char *members = json_len(learners) ? mem_printf("%s; learner %s", or_dash(voters), learning) :
-							    mem_strdup(or_dash(voters));
+		const struct json *n = json_at(nodes, i), *p = json_get(n, "progress", NULL),
+				  *learners = json_get(n, "learners", NULL);
+		_free_ char *voters = names(json_get(n, "voters", NULL)),
+			    *learning = names(learners), *since = elapsed(p);
+		_free_ char *members =
+			json_len(learners) ? mem_printf("%s; learner %s", or_dash(voters), learning)
+					   : mem_strdup(or_dash(voters));
 
 		if (json_bool(n, "answered", false))
-			table_row(&t, or_dash(json_str(n, "name")), or_dash(json_str(n, "state")), or_dash(json_str(p, "step")), since, members,
+			table_row(&t, or_dash(json_str(n, "name")), or_dash(json_str(n, "state")),
+				  or_dash(json_str(p, "step")), since, members,
 				  or_dash(json_str(p, "text")), NULL);
 		else
-			table_row(&t, or_dash(json_str(n, "name")), "no answer", "-", "-", "-", or_dash(json_str(n, "trouble")), NULL);
+			table_row(&t, or_dash(json_str(n, "name")), "no answer", "-", "-", "-",
+				  or_dash(json_str(n, "trouble")), NULL);
 	}
 	table_print(&t, width, out);
 }
@@ -156,7 +168,9 @@ static void show(const struct json *j, bool as_json, bool redraw)
 int status_run(int argc, char **argv, struct fault *f)
 {
 	bool watch = false, as_json = false;
-	const struct command_option options[] = { { "watch", 'w', NULL, &watch, NULL }, { "json", 0, NULL, &as_json, NULL }, { 0 } };
+	const struct command_option options[] = { { "watch", 'w', NULL, &watch, NULL },
+						  { "json", 0, NULL, &as_json, NULL },
+						  { 0 } };
 	_survey_ struct survey s = { 0 };
 	int r = command_options(options, argc, argv, f);
 	const char *dir;

@@ -1,5 +1,6 @@
-/* Steps `exchange` and `cluster`: this node talks with the other two, and one decision after another (decide.h) is carried out until K3s runs on data that may
- * run. One call of apply is one round: look, decide, act; the daemon calls again. */
+/* Steps `exchange` and `cluster`: this node talks with the other two, and one decision after
+ * another (decide.h) is carried out until K3s runs on data that may run. One call of apply is one
+ * round: look, decide, act; the daemon calls again. */
 #include "firstboot/agent.h"
 #include "firstboot/cluster.h"
 #include "firstboot/k3s.h"
@@ -17,8 +18,8 @@
 int step_exchange_check(struct boot *b, struct fault *f)
 {
 	(void)f;
-	return b->agent ? STEP_DONE :
-			  plan_ask_daemon(b, "exchange", "the other nodes are not answered yet");
+	return b->agent ? STEP_DONE
+			: plan_ask_daemon(b, "exchange", "the other nodes are not answered yet");
 }
 
 int step_exchange_apply(struct boot *b, struct fault *f)
@@ -35,7 +36,8 @@ int step_cluster_check(struct boot *b, struct fault *f)
 
 	(void)f;
 	if (!a)
-		return plan_ask_daemon(b, "cluster", "asks the other nodes whether to form, join or go on");
+		return plan_ask_daemon(b, "cluster",
+				       "asks the other nodes whether to form, join or go on");
 	if (!k3s_is_running() || a->rec.recovering)
 		return step_needed(b, "K3s does not run");
 	agent_look(a, &round);
@@ -61,8 +63,9 @@ static int highest_generation(const struct records *r, const struct round *round
 	return highest;
 }
 
-/* Begins a try to form, once: its id, the cluster's when there is none or it was given up, and a generation that nobody has
- * seen yet. Asked again later it may have to be raised: somebody may answer who has seen more. */
+/* Begins a try to form, once: its id, the cluster's when there is none or it was given up, and a
+ * generation that nobody has seen yet. Asked again later it may have to be raised: somebody may
+ * answer who has seen more. */
 static void begin(struct records *r, const void *arg)
 {
 	int seen = highest_generation(r, arg);
@@ -81,7 +84,8 @@ static void begin(struct records *r, const void *arg)
 		r->generation = seen;
 }
 
-static int ask_promises(struct agent *a, struct round *round, const struct decision *d, struct fault *f)
+static int ask_promises(struct agent *a, struct round *round, const struct decision *d,
+			struct fault *f)
 {
 	struct ask ask = { .kind = ASK_PROMISE };
 	int refused = 0;
@@ -101,7 +105,8 @@ static int ask_promises(struct agent *a, struct round *round, const struct decis
 
 		if (!d->ask[i])
 			continue;
-		if (exchange_ask(a->tls, a->seed->config, i, &ask, 3000, &answer, f) == 0 && answer.same && answer.granted)
+		if (exchange_ask(a->tls, a->seed->config, i, &ask, 3000, &answer, f) == 0 &&
+		    answer.same && answer.granted)
 			continue;
 		if (!f->code)
 			fault_set(f, EAGAIN, "%s does not promise: %s", agent_node(a, i)->name,
@@ -111,7 +116,8 @@ static int ask_promises(struct agent *a, struct round *round, const struct decis
 	return refused ? -EAGAIN : 1;
 }
 
-/* From here on this node promises nothing: it stops being blank. False when it is not blank any more or a promise came between. */
+/* From here on this node promises nothing: it stops being blank. False when it is not blank any
+ * more or a promise came between. */
 static bool leave_blank(struct agent *a, bool forms)
 {
 	const struct promise *p = &a->rec.promise;
@@ -120,7 +126,8 @@ static bool leave_blank(struct agent *a, bool forms)
 	pthread_mutex_lock(&a->lock);
 	ok = a->me.state == NODE_BLANK;
 	if (forms)
-		ok = ok && *a->rec.formation && p->node == a->seed->self && str_eq(p->formation, a->rec.formation);
+		ok = ok && *a->rec.formation && p->node == a->seed->self &&
+		     str_eq(p->formation, a->rec.formation);
 	a->leaving_blank = ok;
 	pthread_mutex_unlock(&a->lock);
 	return ok;
@@ -131,7 +138,9 @@ static int form(struct agent *a, struct fault *f)
 	int r;
 
 	if (!leave_blank(a, true))
-		return fault_set(f, EAGAIN, "this node is not blank any more, or was asked to give up its try: decides again");
+		return fault_set(f, EAGAIN,
+				 "this node is not blank any more, or was asked to give up its "
+				 "try: decides again");
 	r = k3s_set_server(a->fs, NULL, f);
 	if (r == 0)
 		r = k3s_start(a->fs, true, f);
@@ -165,7 +174,8 @@ static int join(struct agent *a, struct round *round, int through, struct fault 
 	if (r < 0)
 		return r;
 	if (!*peer->cluster)
-		return fault_set(f, EAGAIN, "%s does not say which cluster it belongs to yet", agent_node(a, through)->name);
+		return fault_set(f, EAGAIN, "%s does not say which cluster it belongs to yet",
+				 agent_node(a, through)->name);
 	memcpy(j.cluster, peer->cluster, ID_LEN);
 	r = mark_check(a, through, j.cluster, f);
 	if (r == 0)
@@ -205,7 +215,8 @@ static int move_aside(struct agent *a, struct fault *f)
 		r = agent_record(a, record_aside, NULL, f);
 	if (r == 0)
 		log_warn("the old cluster data is kept as %s", to);
-	return r < 0 ? r : fault_set(f, EAGAIN, "the old cluster data was moved aside: decides again");
+	return r < 0 ? r
+		     : fault_set(f, EAGAIN, "the old cluster data was moved aside: decides again");
 }
 
 static int start(struct agent *a, struct fault *f)
@@ -220,7 +231,8 @@ static bool starts_k3s(enum action a)
 	return a == ACT_FORM || a == ACT_JOIN || a == ACT_START;
 }
 
-/* A K3s that keeps ending is started again, but ever more slowly, and with the reason its journal gives. */
+/* A K3s that keeps ending is started again, but ever more slowly, and with the reason its journal
+ * gives. */
 static int may_start(struct agent *a, struct fault *f)
 {
 	struct fault why = { 0 };
@@ -229,8 +241,10 @@ static int may_start(struct agent *a, struct fault *f)
 	if (timer_now() >= a->next_start)
 		return 0;
 	if (!k3s_trouble(a->started_at, &why, &fatal))
-		fault_set(&why, EIO, "K3s ended without a word that is known; see journalctl -u k3s");
-	return fault_set(f, EAGAIN, "%s; tries again in %lld s", why.text, (long long)(a->next_start - timer_now()) / 1000 + 1);
+		fault_set(&why, EIO,
+			  "K3s ended without a word that is known; see journalctl -u k3s");
+	return fault_set(f, EAGAIN, "%s; tries again in %lld s", why.text,
+			 (long long)(a->next_start - timer_now()) / 1000 + 1);
 }
 
 static void note_start(struct agent *a)
@@ -241,7 +255,8 @@ static void note_start(struct agent *a)
 }
 
 /* What a person needs beside the decision: why the silent ones are silent. */
-static int waits(const struct agent *a, const struct round *round, const struct decision *d, struct fault *f)
+static int waits(const struct agent *a, const struct round *round, const struct decision *d,
+		 struct fault *f)
 {
 	_str_ struct str s = { 0 };
 
@@ -276,7 +291,8 @@ static int act(struct agent *a, struct round *round, struct decision *d, struct 
 	return waits(a, round, d, f);
 }
 
-/* The word that a node is destroyed was about the disk of that time: it ends when what came in its place has data, or is in our list. */
+/* The word that a node is destroyed was about the disk of that time: it ends when what came in its
+ * place has data, or is in our list. */
 static bool is_back(const struct round *round, int self, int i)
 {
 	const struct node_view *me = &round->views[self];
@@ -325,12 +341,15 @@ int step_cluster_apply(struct boot *b, struct fault *f)
 	if (end_words(a, &round, f) < 0)
 		return -f->code;
 	agent_names(a, names);
-	/* Promises that were just given decide at once: no round of waiting between asking and forming. */
+	/* Promises that were just given decide at once: no round of waiting between asking and
+	 * forming. */
 	do {
 		decide(a->seed->self, round.views, &round.words, a->rec.formation, names, &d);
 		/* what was agreed is worth knowing even where it cannot be carried out */
 		if (d.action != ACT_ASK_PROMISES && !k3s_installed(a->fs))
-			return fault_set(f, ENOPKG, "%s; but there is no /usr/local/bin/k3s on this machine", d.why);
+			return fault_set(f, ENOPKG,
+					 "%s; but there is no /usr/local/bin/k3s on this machine",
+					 d.why);
 		if (starts_k3s(d.action) && may_start(a, f) < 0)
 			return -f->code;
 		r = act(a, &round, &d, f);

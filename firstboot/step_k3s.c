@@ -1,5 +1,6 @@
-/* Step `k3s`: waits until K3s is truly ready (its own readyz, this node a voter by its own etcd), says meanwhile what its journal complains of, and then writes down what
- * has become true: this disk belongs to the cluster, the promise is fulfilled. */
+/* Step `k3s`: waits until K3s is truly ready (its own readyz, this node a voter by its own etcd),
+ * says meanwhile what its journal complains of, and then writes down what has become true: this
+ * disk belongs to the cluster, the promise is fulfilled. */
 #include "firstboot/cluster.h"
 #include "firstboot/k3s.h"
 #include "firstboot/paths.h"
@@ -25,7 +26,8 @@ static bool recorded(const struct agent *a)
 {
 	const struct records *r = &a->rec;
 
-	return r->formed && r->promise.node < 0 && !*r->formation && !r->retired && !(words_hold(r) && a->me.n_voters == NODE_COUNT && !r->recovering);
+	return r->formed && r->promise.node < 0 && !*r->formation && !r->retired &&
+	       !(words_hold(r) && a->me.n_voters == NODE_COUNT && !r->recovering);
 }
 
 int step_k3s_check(struct boot *b, struct fault *f)
@@ -38,13 +40,18 @@ int step_k3s_check(struct boot *b, struct fault *f)
 		return plan_ask_daemon(b, "k3s", "K3s is started by the decision before");
 	if (!k3s_is_running())
 		return step_needed(b, "K3s does not run");
-	/* what apply saw a moment ago is not asked again: under load one slow answer more is no news */
-	if (timer_now() - a->seen_ready > SEEN_MS && k3s_ready(&a->api[b->seed->self], boot_node(b)->address, b->seed->secrets, &why) < 0)
+	/* what apply saw a moment ago is not asked again: under load one slow answer more is no
+	 * news */
+	if (timer_now() - a->seen_ready > SEEN_MS &&
+	    k3s_ready(&a->api[b->seed->self], boot_node(b)->address, b->seed->secrets, &why) < 0)
 		return step_needed(b, "K3s is not ready: %s", why.text);
 	agent_refresh(a);
 	if (a->me.state != NODE_MEMBER)
-		return step_needed(b, "K3s is ready, this node is not a voter yet (the etcd leader promotes in ticks of 15 s)");
-	return a->marked && recorded(a) && fs_exists(&b->fs, K3S_PERMIT) ? STEP_DONE : step_needed(b, "what has become true is to be written down");
+		return step_needed(b, "K3s is ready, this node is not a voter yet (the etcd leader "
+				      "promotes in ticks of 15 s)");
+	return a->marked && recorded(a) && fs_exists(&b->fs, K3S_PERMIT)
+		       ? STEP_DONE
+		       : step_needed(b, "what has become true is to be written down");
 }
 
 static void record_voter(struct records *r, const void *arg)
@@ -98,20 +105,26 @@ int step_k3s_apply(struct boot *b, struct fault *f)
 			return fault_set(f, EAGAIN, "K3s ended");
 		return fault_set(f, EAGAIN, "K3s ended: %s", f->text);
 	}
-	/* With data on the disk a restart is safe: the data decides. Before, every start is a decision of ours. */
-	if (k3s_has_wal(&b->fs) && !fs_exists(&b->fs, K3S_PERMIT) && k3s_allow_restart(&b->fs, f) < 0)
+	/* With data on the disk a restart is safe: the data decides. Before, every start is a
+	 * decision of ours. */
+	if (k3s_has_wal(&b->fs) && !fs_exists(&b->fs, K3S_PERMIT) &&
+	    k3s_allow_restart(&b->fs, f) < 0)
 		return -f->code;
-	if (k3s_ready(&a->api[b->seed->self], boot_node(b)->address, b->seed->secrets, &ready) == 0) {
+	if (k3s_ready(&a->api[b->seed->self], boot_node(b)->address, b->seed->secrets, &ready) ==
+	    0) {
 		a->seen_ready = timer_now();
 		agent_refresh(a);
-		return a->me.state == NODE_MEMBER ? write_down(b, f) : fault_set(f, EAGAIN, "waits to become a voter");
+		return a->me.state == NODE_MEMBER ? write_down(b, f)
+						  : fault_set(f, EAGAIN, "waits to become a voter");
 	}
 	if (timer_now() - looked > JOURNAL_MS) {
 		looked = timer_now();
-		if (k3s_trouble(a->started_at, &ready, &fatal) && strstr(ready.text, "removed from the cluster")) {
+		if (k3s_trouble(a->started_at, &ready, &fatal) &&
+		    strstr(ready.text, "removed from the cluster")) {
 			/* measured: it would sit in "activating" for ever */
 			log_warn("K3s says that this member was removed: stops it to join afresh");
-			return k3s_stop(&b->fs, f) < 0 ? -f->code : fault_set(f, EAGAIN, "%s", ready.text);
+			return k3s_stop(&b->fs, f) < 0 ? -f->code
+						       : fault_set(f, EAGAIN, "%s", ready.text);
 		}
 	}
 	return fault_set(f, EAGAIN, "K3s starts: %s", ready.text);

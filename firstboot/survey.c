@@ -20,7 +20,8 @@ int survey_open(struct survey *s, struct fault *f)
 	if (r < 0)
 		return fault_wrap(f, "this machine has no seed");
 	k = s->seed->secrets;
-	return tls_new(k->exchange_ca, k->nodes[s->seed->self].cert, k->nodes[s->seed->self].key, &s->tls, f);
+	return tls_new(k->exchange_ca, k->nodes[s->seed->self].cert, k->nodes[s->seed->self].key,
+		       &s->tls, f);
 }
 
 void survey_look(struct survey *s)
@@ -38,7 +39,8 @@ void survey_look(struct survey *s)
 		if (exchange_ask(s->tls, s->seed->config, i, &ask, LOOK_MS, &s->answers[i], &f) < 0)
 			snprintf(s->trouble[i], WHY_LEN, "%.390s", f.text);
 		else if (!s->answers[i].same)
-			snprintf(s->trouble[i], WHY_LEN, "%s runs another description", s->seed->config->nodes[i].name);
+			snprintf(s->trouble[i], WHY_LEN, "%s runs another description",
+				 s->seed->config->nodes[i].name);
 		else
 			s->answered[i] = true;
 	}
@@ -70,12 +72,16 @@ void survey_print(const struct survey *s, struct str *out)
 	for (int i = 0; i < NODE_COUNT; i++) {
 		const struct node_view *v = &s->answers[i].view;
 		_free_ char *voters = survey_members(c, v->voters, v->n_voters);
-		_free_ char *generation = mem_printf("%d%s", v->generation, v->retired ? " (retired)" : "");
-		_free_ char *promise = v->promise.node < 0 ? mem_strdup("nobody") :
-							     mem_printf("%s (%s)", c->nodes[v->promise.node].name, v->promise.formation);
+		_free_ char *generation =
+			mem_printf("%d%s", v->generation, v->retired ? " (retired)" : "");
+		_free_ char *promise =
+			v->promise.node < 0 ? mem_strdup("nobody")
+					    : mem_printf("%s (%s)", c->nodes[v->promise.node].name,
+							 v->promise.formation);
 
 		if (s->answered[i])
-			table_row(&t, c->nodes[i].name, node_state_name(v->state), *v->cluster ? v->cluster : "-", generation,
+			table_row(&t, c->nodes[i].name, node_state_name(v->state),
+				  *v->cluster ? v->cluster : "-", generation,
 				  *voters ? voters : "-", promise, NULL);
 		else
 			table_row(&t, c->nodes[i].name, "not known", s->trouble[i], NULL);

@@ -1,4 +1,5 @@
-/* What a command on the node sees of all three nodes: asked over the node exchange with this node's own certificate, itself included. */
+/* What a command on the node sees of all three nodes: asked over the node exchange with this node's
+ * own certificate, itself included. */
 #pragma once
 
 #include "cloud-init/seed.h"

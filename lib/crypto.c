@@ -176,12 +176,13 @@ int ossl_no_password(char *buf, int size, int rwflag, void *user)
 	return -1;
 }
 
-/* Told that it is an elliptic curve's, OpenSSL 3 reads a key in a third of the time that guessing takes. */
+/* Told that it is an elliptic curve's, OpenSSL 3 reads a key in a third of the time that guessing
+ * takes. */
 static EVP_PKEY *read_ec_key(BIO *in)
 {
 	EVP_PKEY *key = NULL;
-	OSSL_DECODER_CTX *ctx =
-		OSSL_DECODER_CTX_new_for_pkey(&key, "PEM", NULL, "EC", EVP_PKEY_KEYPAIR, NULL, NULL);
+	OSSL_DECODER_CTX *ctx = OSSL_DECODER_CTX_new_for_pkey(&key, "PEM", NULL, "EC",
+							      EVP_PKEY_KEYPAIR, NULL, NULL);
 
 	if (ctx && OSSL_DECODER_CTX_set_pem_password_cb(ctx, ossl_no_password, NULL))
 		OSSL_DECODER_from_bio(ctx, in);

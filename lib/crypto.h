@@ -55,11 +55,13 @@ int crypto_key_matches(const char *cert, const char *key, struct fault *f);
 /* 0 when the first certificate of CERT is valid now (or at UNIX_TIME >= 0) and chains over the
  * rest of its bundle to ROOT; -EACCES with the reason otherwise. */
 int crypto_cert_verify(const char *cert, const char *root, int64_t unix_time, struct fault *f);
-/* All that can be wrong with a certificate, the key beside it (may be NULL) and the chain to ROOT (may be
- * NULL), found in one go: parsing is what takes the time, and a cluster has a dozen of them. */
+/* All that can be wrong with a certificate, the key beside it (may be NULL) and the chain to ROOT
+ * (may be NULL), found in one go: parsing is what takes the time, and a cluster has a dozen of
+ * them. */
 struct cert_findings {
 	struct cert_info info;
-	struct fault cert, key, chain; /* code 0: fine; after a broken certificate the others are not looked at */
+	struct fault cert, key,
+		chain; /* code 0: fine; after a broken certificate the others are not looked at */
 };
 /* NOW: Unix time; a clock that is behind the certificate's beginning is taken for wrong. */
 void crypto_pair_check(const char *cert, const char *key, const char *root, int64_t now,

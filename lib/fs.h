@@ -33,7 +33,8 @@ static inline int fd_take(int *fd)
 	return taken;
 }
 
-/* openat2 below the root; FLAGS as for open (O_CLOEXEC is added). Returns the descriptor or -errno. */
+/* openat2 below the root; FLAGS as for open (O_CLOEXEC is added). Returns the descriptor or -errno.
+ */
 int fs_openat(const struct fs *fs, const char *path, int flags, mode_t mode, struct fault *f);
 /* Reads a whole regular file of at most MAX bytes into OUT (appended). Larger is -EFBIG, absent is
  * -ENOENT, a directory or device is -EINVAL. */
@@ -63,6 +64,6 @@ bool fs_is_dir(const struct fs *fs, const char *path);
 int fs_list(const struct fs *fs, const char *path, struct strv *names, struct fault *f);
 
 /* For tests of write order and of power cuts: called before each step that changes the disk
- * ("create", "write", "fsync", "rename", "fsync-dir", "unlink", "mkdir"); a negative return is taken as
- * that call's -errno. NULL outside tests. */
+ * ("create", "write", "fsync", "rename", "fsync-dir", "unlink", "mkdir"); a negative return is
+ * taken as that call's -errno. NULL outside tests. */
 extern int (*fs_fault_hook)(const char *step, const char *path);

@@ -6,7 +6,8 @@
 
 enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARN = 4, LOG_LEVEL_INFO = 6, LOG_LEVEL_DEBUG = 7 };
 
-/* Lines above LEVEL are dropped. Default: INFO, or DEBUG with PHOENIX_DEBUG=1 in the environment. */
+/* Lines above LEVEL are dropped. Default: INFO, or DEBUG with PHOENIX_DEBUG=1 in the environment.
+ */
 void log_set_level(enum log_level level);
 void log_at(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 #define log_error(...) log_at(LOG_LEVEL_ERROR, __VA_ARGS__)

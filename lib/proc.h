@@ -10,8 +10,8 @@ struct proc {
 	const void *input;	 /* given on stdin; NULL = /dev/null */
 	size_t input_len;
 	const char *const *env; /* extra "NAME=VALUE", NULL-terminated, or NULL */
-	int timeout_ms;		/* 0 = 30 s; then the whole process group gets SIGKILL: -ETIMEDOUT */
-	size_t max_output;	/* of stdout and of stderr; 0 = 1 MiB; more is thrown away */
+	int timeout_ms;	   /* 0 = 30 s; then the whole process group gets SIGKILL: -ETIMEDOUT */
+	size_t max_output; /* of stdout and of stderr; 0 = 1 MiB; more is thrown away */
 };
 
 struct proc_result {
@@ -24,8 +24,8 @@ struct proc_result {
  * -ETIMEDOUT, or the errno that kept it from starting. */
 int proc_run(const struct proc *p, struct proc_result *r, struct fault *f);
 void proc_result_free(struct proc_result *r);
-/* Runs and wants exit status 0; otherwise the fault carries the program's last line of stderr and the
- * error is -EREMOTEIO. OUT (may be NULL) gets stdout, appended. */
+/* Runs and wants exit status 0; otherwise the fault carries the program's last line of stderr and
+ * the error is -EREMOTEIO. OUT (may be NULL) gets stdout, appended. */
 int proc_ok(const struct proc *p, struct str *out, struct fault *f);
 /* proc_ok for a fixed argument list: proc_do(f, "ip", "link", NULL) */
 int proc_do(struct fault *f, const char *argv0, ...) __attribute__((sentinel));

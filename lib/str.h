@@ -18,12 +18,12 @@
 #define _strv_ _cleanup_(strv_free)
 
 /* Gives a pointer away: the variable becomes NULL, so that its cleanup does nothing. */
-#define TAKE_PTR(p)                                                                                \
-	({                                                                                         \
-		__typeof__(p) *take_ = &(p);                                                       \
-		__typeof__(p) gone_ = *take_;                                                      \
-		*take_ = NULL;                                                                     \
-		gone_;                                                                             \
+#define TAKE_PTR(p)                           \
+	({                                    \
+		__typeof__(p) *take_ = &(p);  \
+		__typeof__(p) gone_ = *take_; \
+		*take_ = NULL;                \
+		gone_;                        \
 	})
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -45,10 +45,11 @@ void str_add(struct str *s, const char *text);
 void str_add_n(struct str *s, const void *data, size_t n);
 void str_addf(struct str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void str_vaddf(struct str *s, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
-void str_reset(struct str *s);	/* empties, keeps the memory */
-void str_free(struct str *s);	/* frees; the string is empty again */
-void str_erase(struct str *s);	/* overwrites and frees: for secrets */
-char *str_take(struct str *s) __attribute__((returns_nonnull)); /* gives the text away; never NULL */
+void str_reset(struct str *s); /* empties, keeps the memory */
+void str_free(struct str *s);  /* frees; the string is empty again */
+void str_erase(struct str *s); /* overwrites and frees: for secrets */
+char *str_take(struct str *s)
+	__attribute__((returns_nonnull));  /* gives the text away; never NULL */
 const char *str_text(const struct str *s); /* "" when empty */
 bool str_eq(const char *a, const char *b); /* NULL equals only NULL */
 bool str_starts(const char *s, const char *prefix);
@@ -65,9 +66,9 @@ struct strv {
 };
 /* break and continue work: the inner loop, there to declare the item, tells the outer one how it
  * ended. */
-#define strv_each(item, list)                                                                      \
-	for (size_t i_##item = 0, go_##item = 1; go_##item && i_##item < (list)->n;                \
-	     go_##item = !go_##item, i_##item++)                                                   \
+#define strv_each(item, list)                                                       \
+	for (size_t i_##item = 0, go_##item = 1; go_##item && i_##item < (list)->n; \
+	     go_##item = !go_##item, i_##item++)                                    \
 		for (const char *item = (list)->v[i_##item]; go_##item; go_##item = 0)
 void strv_add(struct strv *l, const char *s);
 void strv_addf(struct strv *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

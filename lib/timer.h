@@ -1,5 +1,5 @@
-/* Monotonic time and waiting. Wall clock time decides nothing in this program: machines' clocks jump
- * at first boot. All durations are milliseconds. */
+/* Monotonic time and waiting. Wall clock time decides nothing in this program: machines' clocks
+ * jump at first boot. All durations are milliseconds. */
 #pragma once
 
 #include <stdint.h>
