@@ -71,12 +71,11 @@ static bool may_retire(const struct agent *a, int from, const struct ask *ask, c
 	return true;
 }
 
-/* Durable first, then K3s is stopped, then the answer: who hears "granted" may rely on this node
- * never voting again with its data. */
+/* Durable first, then K3s is stopped (stop_k3s), then the answer: who hears "granted" may rely on this
+ * node never voting again with its data. */
 static void retire(struct agent *a, int from, const struct ask *ask, struct answer *out)
 {
 	struct records next = a->rec;
-	struct fault f = { 0 };
 
 	if (a->me.state == NODE_UNKNOWN) {
 		snprintf(out->why, sizeof out->why, "cannot read its own disk: %s", a->trouble);
@@ -106,10 +105,6 @@ static void retire(struct agent *a, int from, const struct ask *ask, struct answ
 		return;
 	a->me.retired = next.retired;
 	a->me.retired_for = from;
-	if (k3s_stop(a->fs, &f) < 0) {
-		snprintf(out->why, sizeof out->why, "K3s does not stop: %s", f.text);
-		return;
-	}
 	out->granted = true;
 	log_warn("retired in favour of %s, generation %d: this node's cluster data is not started "
 		 "again",
@@ -209,7 +204,6 @@ static bool apply_word(const struct agent *a, const struct ask *ask, struct reco
 static void take_word(struct agent *a, int from, const struct ask *ask, struct answer *out)
 {
 	struct records next = a->rec;
-	struct fault f = { 0 };
 
 	if (from != a->seed->self) {
 		snprintf(out->why, sizeof out->why,
@@ -223,11 +217,26 @@ static void take_word(struct agent *a, int from, const struct ask *ask, struct a
 	if (!apply_word(a, ask, &next, out) || save(a, &next, out) < 0)
 		return;
 	log_warn("operator's word taken: %s", ask->word);
-	/* At once: nobody may join a list that the word was not about. Should it fail, recover_go
-	 * does it. */
-	if (str_eq(ask->word, "recover") && k3s_stop(a->fs, &f) < 0)
-		log_warn("K3s does not stop yet: %s", f.text);
 	out->granted = true;
+}
+
+/* A retired node's data must not vote again; nor may anybody join the list of one that is kept, about
+ * which the operator's word was not. Without the lock: a K3s that has no quorum takes its time. */
+static void stop_k3s(struct agent *a, const struct ask *ask, struct answer *out)
+{
+	bool retired = ask->kind == ASK_RETIRE && out->view.state != NODE_BLANK;
+	bool kept = ask->kind == ASK_WORD && str_eq(ask->word, "recover");
+	struct fault f = { 0 };
+
+	if (!out->granted || !(retired || kept) || k3s_stop(a->fs, &f) == 0)
+		return;
+	/* recover_go stops it before it asks anybody */
+	if (kept) {
+		log_warn("K3s does not stop yet: %s", f.text);
+		return;
+	}
+	out->granted = false;
+	snprintf(out->why, sizeof out->why, "K3s does not stop: %.380s", f.text);
 }
 
 int agent_answer(void *agent, const char *peer, const char *request, size_t len, struct str *answer)
@@ -277,6 +286,7 @@ int agent_answer(void *agent, const char *peer, const char *request, size_t len,
 			     timer_now() - json_int(a->status, "since_ms", timer_now()));
 	}
 	pthread_mutex_unlock(&a->lock);
+	stop_k3s(a, &ask, &out);
 	answer_print(&out, answer);
 	return 0;
 }
