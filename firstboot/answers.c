@@ -71,8 +71,8 @@ static bool may_retire(const struct agent *a, int from, const struct ask *ask, c
 	return true;
 }
 
-/* Durable first, then K3s is stopped (stop_k3s), then the answer: who hears "granted" may rely on this
- * node never voting again with its data. */
+/* Durable first, then K3s is stopped (stop_k3s), then the answer: who hears "granted" may rely on
+ * this node never voting again with its data. */
 static void retire(struct agent *a, int from, const struct ask *ask, struct answer *out)
 {
 	struct records next = a->rec;
@@ -220,8 +220,9 @@ static void take_word(struct agent *a, int from, const struct ask *ask, struct a
 	out->granted = true;
 }
 
-/* A retired node's data must not vote again; nor may anybody join the list of one that is kept, about
- * which the operator's word was not. Without the lock: a K3s that has no quorum takes its time. */
+/* A retired node's data must not vote again; nor may anybody join the list of one that is kept,
+ * about which the operator's word was not. Without the lock: a K3s that has no quorum takes its
+ * time. */
 static void stop_k3s(struct agent *a, const struct ask *ask, struct answer *out)
 {
 	bool retired = ask->kind == ASK_RETIRE && out->view.state != NODE_BLANK;

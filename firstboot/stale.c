@@ -218,6 +218,22 @@ static int delete_node(struct agent *a, struct kube *k, const struct json *node,
 			 "the old Node was deleted: waits until its etcd member is gone");
 }
 
+/* The secret that holds the old disk's Node password goes with its Node, but a moment later: who joins
+ * in between is given the new Node as the secret's owner and is refused by it for ever (measured). */
+static int forget_password(const struct agent *a, struct kube *k, struct fault *f)
+{
+	_free_ char *path = mem_printf(
+		"/api/v1/namespaces/kube-system/secrets/%s.node-password.k3s", own_name(a));
+	int r = kube_delete(k, path, NULL, NULL, f);
+
+	if (r < 0 && r != -ENOENT) {
+		fault_wrap(f, "removes the old Node's password");
+		return r;
+	}
+	fault_clear(f);
+	return 0;
+}
+
 int stale_clear(struct agent *a, const struct round *round, int through, struct fault *f)
 {
 	const struct node_view *peer = &round->views[through];
@@ -232,7 +248,7 @@ int stale_clear(struct agent *a, const struct round *round, int through, struct 
 		return r;
 	r = kube_get(k, path, &node, f);
 	if (r == -ENOENT && !voter && !learner)
-		return 0;
+		return forget_password(a, k, f);
 	if (r == -ENOENT && learner)
 		return release(a, through, f);
 	if (r == -ENOENT)

@@ -172,7 +172,10 @@ static void words_are_taken_from_the_node_itself_only(void **state)
 /* What was true at an earlier word need not be true at this one. */
 static void recover_replaces_what_was_declared_before(void **state)
 {
-	struct ask word = { .kind = ASK_WORD, .word = "recover", .nodes = { false, false, true }, .generation = 4 };
+	struct ask word = { .kind = ASK_WORD,
+			    .word = "recover",
+			    .nodes = { false, false, true },
+			    .generation = 4 };
 	struct node n;
 
 	(void)state;
