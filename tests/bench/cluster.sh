@@ -62,7 +62,7 @@ harvest() {
 	HAND=$(mktemp -d)
 	for n in $A $B $C; do
 		mkdir -p "$HAND/$n"
-		on $n tar -C / -cf - etc/rancher/k3s --exclude=10-phoenix-server.yaml --exclude=k3s.yaml | tar -C "$HAND/$n" -xf -
+		on $n tar -C / --exclude=10-phoenix-server.yaml --exclude=k3s.yaml -cf - etc/rancher/k3s | tar -C "$HAND/$n" -xf -
 		on $n tar -C / -cf - var/lib/rancher/k3s/agent/etc/kubelet.conf.d 2>/dev/null | tar -C "$HAND/$n" -xf - || true
 	done
 	on $A sh -c 'cd /var/lib/rancher/k3s/server/tls && tar -cf - server-ca.* client-ca.* request-header-ca.* etcd/peer-ca.* etcd/server-ca.* service.key' >"$HAND/tls.tar"
