@@ -142,6 +142,7 @@ struct look {
 	pthread_t thread;
 	bool started;
 	bool runs; /* K3s, on this node */
+	char cluster[ID_LEN]; /* this node's, copied under the lock */
 };
 
 static void *look_at(void *arg)
@@ -170,7 +171,7 @@ static void *look_at(void *arg)
 	l->round->pulse[l->node] = answer.pulse[a->seed->self];
 	/* who runs in the same cluster need not know whether it could join it: each question costs
 	 * a handshake */
-	if (v->state != NODE_MEMBER || (l->runs && str_eq(v->cluster, a->me.cluster)))
+	if (v->state != NODE_MEMBER || (l->runs && str_eq(v->cluster, l->cluster)))
 		return NULL;
 	r = k3s_ready(&a->api[l->node], agent_node(a, l->node)->address, a->seed->secrets, &f);
 	v->api_ready = r == 0;
@@ -189,6 +190,9 @@ void agent_look(struct agent *a, struct round *ret)
 	*ret = (struct round){ 0 };
 	for (int i = 0; i < NODE_COUNT; i++) {
 		looks[i] = (struct look){ .a = a, .node = i, .round = ret, .runs = runs };
+		pthread_mutex_lock(&a->lock);
+		memcpy(looks[i].cluster, a->me.cluster, ID_LEN);
+		pthread_mutex_unlock(&a->lock);
 		if (i == self)
 			continue;
 		looks[i].started = pthread_create(&looks[i].thread, NULL, look_at, &looks[i]) == 0;
