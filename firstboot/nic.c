@@ -2,6 +2,7 @@
 #include "firstboot/nic.h"
 
 #include <ctype.h>
+#include <errno.h>
 
 #define NET "/sys/class/net/"
 
@@ -83,4 +84,19 @@ char *nic_sentence(const struct fs *fs)
 		strv_addf(&shown, "%s %s", name, mac ? mac : "without MAC");
 	}
 	return strv_sentence(&shown);
+}
+
+int nic_refuse_other(const struct fs *fs, const struct cluster_config *c, int self, struct fault *f)
+{
+	for (int i = 0; i < NODE_COUNT; i++) {
+		_free_ char *name = i == self ? NULL : nic_by_mac(fs, c->nodes[i].mac);
+
+		if (name)
+			return fault_set(
+				f, EPERM,
+				"this machine has %s's MAC %s (interface %s) but the seed of "
+				"%s: is the seed medium in the wrong machine?",
+				c->nodes[i].name, c->nodes[i].mac, name, c->nodes[self].name);
+	}
+	return 0;
 }

@@ -12,23 +12,6 @@
 #define HOSTNAME "/etc/hostname"
 #define MACHINE_ID "/etc/machine-id"
 
-static int another_node(struct boot *b, struct fault *f)
-{
-	const struct cluster_config *c = boot_config(b);
-
-	for (int i = 0; i < NODE_COUNT; i++) {
-		_free_ char *name = i == b->seed->self ? NULL : nic_by_mac(&b->fs, c->nodes[i].mac);
-
-		if (name)
-			return fault_set(
-				f, EPERM,
-				"this machine has %s's MAC %s (interface %s) but the seed of "
-				"%s: is the seed medium in the wrong machine?",
-				c->nodes[i].name, c->nodes[i].mac, name, boot_node(b)->name);
-	}
-	return 0;
-}
-
 static int check_mac(struct boot *b, struct fault *f)
 {
 	const struct node_config *n = boot_node(b);
@@ -38,7 +21,7 @@ static int check_mac(struct boot *b, struct fault *f)
 	/* the disk of a machine that is off: nobody to ask */
 	if (!b->live && !fs_is_dir(&b->fs, "/sys/class/net"))
 		return 0;
-	r = another_node(b, f);
+	r = nic_refuse_other(&b->fs, boot_config(b), b->seed->self, f);
 	if (r < 0)
 		return r;
 	own = nic_by_mac(&b->fs, n->mac);

@@ -1,4 +1,5 @@
 /* Finds the seed and keeps a copy: the medium may be gone, or scrubbed, at the next boot. */
+#include "firstboot/nic.h"
 #include "firstboot/steps.h"
 #include "lib/log.h"
 
@@ -29,8 +30,8 @@ int step_seed_check(struct boot *b, struct fault *f)
 		int r = seed_find(&b->fs, &b->seed, &d, f);
 
 		tell(&d);
-		if (r < 0)
-			return r;
+		if (r < 0 || !b->seed)
+			return r < 0 ? r : fault_set(f, ENOENT, "no seed");
 	}
 	if (!seed_is_imported(&b->fs, b->seed))
 		return step_needed(b, "the seed of %s (%s) is to be imported", boot_node(b)->name,
@@ -38,9 +39,13 @@ int step_seed_check(struct boot *b, struct fault *f)
 	return STEP_DONE;
 }
 
+/* A seed in the wrong machine is not kept: once imported it would refuse the right one as another
+ * node's. */
 int step_seed_apply(struct boot *b, struct fault *f)
 {
-	int r = seed_import(&b->fs, b->seed, f);
+	int r = nic_refuse_other(&b->fs, boot_config(b), b->seed->self, f);
 
+	if (r == 0)
+		r = seed_import(&b->fs, b->seed, f);
 	return r < 0 ? r : 0;
 }

@@ -57,6 +57,20 @@ static void the_name_follows_the_seed(void **state)
 	tree_free(t);
 }
 
+/* Kept, it would refuse the right one as another node's. */
+static void a_seed_in_the_wrong_machine_is_not_kept(void **state)
+{
+	struct tree *t = tree_new(0);
+	struct step_result r;
+
+	(void)state;
+	tree_put(t, SYS_NET "eth0/address", "52:54:00:00:00:0B\n");
+	assert_int_equal(tree_step(t, "seed", &r), -EPERM);
+	assert_non_null(strstr(r.text, "wrong machine"));
+	assert_false(fs_exists(&t->boot.fs, SEED_IMPORTED));
+	tree_free(t);
+}
+
 static void anothers_mac_is_refused(void **state)
 {
 	struct tree *t = tree_new(0);
@@ -317,6 +331,7 @@ int main(void)
 		cmocka_unit_test(a_seed_is_imported_then_scrubbed),
 		cmocka_unit_test(without_a_seed_the_places_are_named),
 		cmocka_unit_test(the_name_follows_the_seed),
+		cmocka_unit_test(a_seed_in_the_wrong_machine_is_not_kept),
 		cmocka_unit_test(anothers_mac_is_refused),
 		cmocka_unit_test(an_unknown_machine_waits_and_names_its_cards),
 		cmocka_unit_test(of_a_bridge_and_its_port_the_bridge_is_meant),
