@@ -15,7 +15,7 @@
 
 #define HOSTS "/etc/hosts"
 #define HOSTS_MAX (1 << 20)
-#define PROBE 250 /* ms: a neighbour on the same wire answers within one */
+#define PROBE 120 /* ms: a neighbour on the same wire answers within one */
 
 /* The length of a prefix, from its mask. */
 static int prefix_of(const struct sockaddr *mask)

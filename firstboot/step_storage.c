@@ -82,10 +82,10 @@ int step_storage_apply(struct boot *b, struct fault *f)
 	if (changed && service_exists(&b->fs, MULTIPATHD) && service_active(MULTIPATHD))
 		r = service_do("reload-or-restart", MULTIPATHD, f);
 	if (r >= 0 && service_exists(&b->fs, ISCSID) && !service_active(ISCSID)) {
+		/* Not enabled as well: it is started here at each boot, and enabling runs
+		 * update-rc.d, one to two seconds in which the cluster could form (measured). */
 		iscsid_asked = true;
-		r = service_do("enable", ISCSID, f);
-		if (r >= 0)
-			r = service_do("start", ISCSID, f);
+		r = service_do("start", ISCSID, f);
 	}
 	return r < 0 ? r : 0;
 }
