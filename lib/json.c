@@ -54,7 +54,7 @@ static bool too_deep(const char *text, size_t len, int *line, int *column)
 	return false;
 }
 
-int json_parse(const char *text, size_t len, struct json **ret, struct fault *f)
+static int parse(const char *text, size_t len, size_t flags, struct json **ret, struct fault *f)
 {
 	json_error_t e;
 	int line, column;
@@ -62,12 +62,23 @@ int json_parse(const char *text, size_t len, struct json **ret, struct fault *f)
 
 	if (too_deep(text, len, &line, &column))
 		return fault_set(f, EINVAL, "%d:%d: more than %d levels", line, column, MAX_LEVELS);
-	j = json_loadb(text ? text : "", len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
+	flags |= JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
+	j = json_loadb(text ? text : "", len, flags, &e);
 	if (!j)
 		return fault_set(f, EINVAL, "%d:%d: %s", e.line > 0 ? e.line : 1,
 				 e.column > 0 ? e.column : 1, e.text);
 	*ret = (struct json *)j;
 	return 0;
+}
+
+int json_parse(const char *text, size_t len, struct json **ret, struct fault *f)
+{
+	return parse(text, len, 0, ret, f);
+}
+
+int json_parse_reals(const char *text, size_t len, struct json **ret, struct fault *f)
+{
+	return parse(text, len, JSON_DECODE_INT_AS_REAL, ret, f);
 }
 
 static json_t *own(const struct json *j)

@@ -21,6 +21,9 @@ struct json;
 /* Parses LEN bytes; rejects duplicate keys, NUL in keys, more than 64 levels. -EINVAL with
  * line:column. */
 int json_parse(const char *text, size_t len, struct json **ret, struct fault *f);
+/* The same, with every number read as a real: for a text whose integers do not fit in 64 bits with
+ * sign, and whose integers nobody needs. */
+int json_parse_reals(const char *text, size_t len, struct json **ret, struct fault *f);
 void json_freep(struct json **j);
 /* Value below a path of keys: json_get(j, "metadata", "name", NULL). Borrowed. */
 const struct json *json_get(const struct json *j, ...) __attribute__((sentinel));
