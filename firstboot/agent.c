@@ -28,7 +28,7 @@ void agent_names(const struct agent *a, const char *names[NODE_COUNT])
 
 /* K3s names a member "<node>-<8 hex>"; a learner that never started has no name yet, but an
  * address. */
-static int node_of(const struct agent *a, const struct etcd_member *m)
+int agent_node_of(const struct agent *a, const struct etcd_member *m)
 {
 	const char *dash = strrchr(m->name, '-');
 
@@ -51,7 +51,7 @@ static void view_of_etcd(const struct agent *a, const struct etcd_disk *d, struc
 	v->removed = d->removed_self;
 	v->n_voters = v->n_learners = 0;
 	for (int i = 0; i < d->n; i++) {
-		struct voter one = { node_of(a, &d->members[i]), d->members[i].id };
+		struct voter one = { agent_node_of(a, &d->members[i]), d->members[i].id };
 
 		if (d->members[i].learner && v->n_learners < VOTERS_MAX)
 			v->learners[v->n_learners++] = one;
@@ -142,8 +142,26 @@ struct look {
 	pthread_t thread;
 	bool started;
 	bool runs; /* K3s, on this node */
-	char cluster[ID_LEN]; /* this node's, copied under the lock */
+	struct node_view me; /* copied under the lock */
 };
+
+/* Only of the one that we promised to: for everybody else its ready API is what counts. */
+static void look_at_founder(const struct look *l, struct node_view *v)
+{
+	struct node_view asked = *v;
+	struct etcd_disk d;
+
+	asked.serves_list = true;
+	if (!view_is_founding(&l->me, l->node, &asked) ||
+	    k3s_members_at(&l->a->api[l->node], agent_node(l->a, l->node)->address,
+			   l->a->seed->secrets, &d, NULL) < 0)
+		return;
+	for (int i = 0; i < d.n; i++)
+		v->serves_list |= agent_node_of(l->a, &d.members[i]) == l->node &&
+				  !d.members[i].learner;
+	for (int i = 0; i < d.n; i++)
+		v->serves_list &= agent_node_of(l->a, &d.members[i]) != l->a->seed->self;
+}
 
 static void *look_at(void *arg)
 {
@@ -171,7 +189,10 @@ static void *look_at(void *arg)
 	l->round->pulse[l->node] = answer.pulse[a->seed->self];
 	/* who runs in the same cluster need not know whether it could join it: each question costs
 	 * a handshake */
-	if (v->state != NODE_MEMBER || (l->runs && str_eq(v->cluster, l->cluster)))
+	if (l->runs && str_eq(v->cluster, l->me.cluster))
+		return NULL;
+	look_at_founder(l, v);
+	if (v->state != NODE_MEMBER)
 		return NULL;
 	r = k3s_ready(&a->api[l->node], agent_node(a, l->node)->address, a->seed->secrets, &f);
 	v->api_ready = r == 0;
@@ -191,7 +212,7 @@ void agent_look(struct agent *a, struct round *ret)
 	for (int i = 0; i < NODE_COUNT; i++) {
 		looks[i] = (struct look){ .a = a, .node = i, .round = ret, .runs = runs };
 		pthread_mutex_lock(&a->lock);
-		memcpy(looks[i].cluster, a->me.cluster, ID_LEN);
+		looks[i].me = a->me;
 		pthread_mutex_unlock(&a->lock);
 		if (i == self)
 			continue;

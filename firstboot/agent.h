@@ -4,6 +4,7 @@
  * that is just ceasing to be blank. */
 #pragma once
 
+#include "firstboot/etcd_disk.h"
 #include "firstboot/exchange.h"
 #include "firstboot/records.h"
 #include "firstboot/step.h"
@@ -36,6 +37,10 @@ struct agent {
 	char *status_text;   /* the same, to see a change */
 	/* Of the main thread alone: when K3s was last started, and when it may be again. */
 	int64_t started_at, next_start;
+	int64_t started_ms;    /* started_at by the clock that nobody sets */
+	int64_t alone_since;   /* since when no other K3s has answered; 0 = one does */
+	int through;	       /* whom it joined through */
+	char unpromoted[WHY_LEN]; /* why nobody makes this learner a voter, or "" */
 	int64_t seen_ready; /* when its own K3s last said that it is ready */
 	struct backoff restarts;
 	int listener;
@@ -56,7 +61,7 @@ int agent_start(struct boot *b, struct agent **ret, struct fault *f);
 /* Looks at the own disk (or at the running etcd) again. Never fails: what cannot be read is
  * NODE_UNKNOWN, with the reason in trouble. */
 void agent_refresh(struct agent *a);
-/* Asks both others side by side (each within 1.5 s) and whether the API of each member is ready. */
+/* Asks both others side by side, and whether each can be joined: three questions of 1.5 s each. */
 void agent_look(struct agent *a, struct round *ret);
 /* Changes the records durably under the lock: CHANGE edits a copy; nothing is kept when the write
  * fails. */
@@ -66,6 +71,8 @@ int agent_record(struct agent *a, void (*change)(struct records *r, const void *
 void agent_set_status(struct agent *a, const struct str *text);
 /* Names of the three nodes, for decide(). */
 void agent_names(const struct agent *a, const char *names[NODE_COUNT]);
+/* Whose member that is, by name or address; -1 = no node of this description. */
+int agent_node_of(const struct agent *a, const struct etcd_member *m);
 const struct node_config *agent_node(const struct agent *a, int i);
 
 /* The answers (answers.c): called by the server threads. */

@@ -4,16 +4,19 @@
 #include "firstboot/agent.h"
 #include "lib/kube.h"
 
-/* stale.c: makes sure that nothing in the cluster still stands for this blank machine, before it
- * joins through THROUGH. 0 clear, -EAGAIN in progress, other errors need a person. */
-int stale_clear(struct agent *a, const struct round *round, int through, struct fault *f);
+/* stale.c: makes sure that nothing in the cluster, reached by K, still stands for this blank
+ * machine, before it joins through THROUGH. 0 clear, -EAGAIN in progress, other errors need a
+ * person. */
+int stale_clear(struct agent *a, struct kube *k, const struct round *round, int through,
+		struct fault *f);
 /* …and lets the next one: for when this node is a voter. */
 void stale_done(struct agent *a);
 /* recover.c: carries on what the operator began with `recover --keep` this node. -EAGAIN until the
  * data has been reset. */
 int recover_go(struct agent *a, const struct round *round, struct fault *f);
-/* mark.c: does the cluster that THROUGH runs in call itself ID? 0 yes, or it carries no id yet. */
-int mark_check(const struct agent *a, int through, const char *id, struct fault *f);
+/* mark.c: does the cluster that K reaches, in which THROUGH runs, call itself ID? 0 yes, or it
+ * carries no id yet. */
+int mark_check(const struct agent *a, struct kube *k, int through, const char *id, struct fault *f);
 /* Writes this node's cluster id and generation into the cluster, when there is none or an older
  * generation. -ESTALE: there is another id. */
 int mark_write(const struct agent *a, struct fault *f);

@@ -46,9 +46,10 @@ static bool may_follow(const struct scene *s, int i)
 	const struct node_view *v = &s->views[i];
 	int seen = s->me->retired > s->me->generation ? s->me->retired : s->me->generation;
 
-	if (i == s->self || !v->answered || v->state != NODE_MEMBER || in_retirement(v))
+	if (i == s->self || !v->answered || in_retirement(v))
 		return false;
-	if (RULE(RULE_JOIN_NEEDS_READY) && !v->api_ready)
+	if (!view_is_founding(s->me, i, v) &&
+	    (v->state != NODE_MEMBER || (RULE(RULE_JOIN_NEEDS_READY) && !v->api_ready)))
 		return false;
 	return !RULE(RULE_OLD_GENERATION) || v->generation >= seen;
 }
@@ -345,7 +346,7 @@ static void decide_blank(struct scene *s)
 			    str_eq(s->views[i].cluster, s->views[peer].cluster))
 				continue;
 			say(s, ACT_STOP,
-			    "%s and %s are ready and belong to different clusters: joins neither. "
+			    "%s and %s run and belong to different clusters: joins neither. "
 			    "Give one up: "
 			    "`phoenix abandon %s` on %s, or `phoenix abandon %s` on %s",
 			    s->names[peer], s->names[i], incarnation(&s->views[peer]),

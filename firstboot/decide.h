@@ -54,6 +54,10 @@ struct node_view {
 	struct voter voters[VOTERS_MAX], learners[VOTERS_MAX];
 	int n_voters, n_learners;
 	bool api_ready; /* WE asked its API: /v1-k3s/readyz is 200 under our CA */
+	/* WE asked its K3s, under our CA: its etcd answered with a quorum (/db/info), and its list
+	 * has that node as a voter and none of ours (by name; of one without a name yet, address).
+	 */
+	bool serves_list;
 	/* An earlier incarnation that this disk belonged to (formed, not only promised), while it
 	 * holds no etcd data of it any more; "" = none, or this node was told to abandon it. */
 	char marker[ID_LEN];
@@ -105,7 +109,8 @@ enum rule {
 	RULE_OTHER_CLUSTER, /* a node with data stops when it sees another cluster that is ready */
 	RULE_RETIRED_STAYS, /* retired data is never started */
 	RULE_MARKER,	    /* another incarnation's marker forbids forming */
-	RULE_JOIN_NEEDS_READY, /* join only through an API that is ready */
+	RULE_JOIN_NEEDS_READY, /* join only through an API that is ready, or while the cluster that
+				  we promised is being founded, through an etcd that answers */
 	RULE_OLD_GENERATION,   /* never join a cluster older than what this disk has seen */
 	RULE_OWN_PROMISE,      /* a node that promised another does not form */
 	RULE_RECOVER_ASKS,     /* recover needs every other node retired or declared destroyed */
@@ -143,6 +148,10 @@ int decide_recover(int self, const struct node_view views[NODE_COUNT], const str
  * beyond? Then that word is void: the caller ends it, and decide() says what is so. */
 bool recover_is_void(int self, const struct node_view views[NODE_COUNT], int generation);
 
+/* Is node I, seen as V, just founding the cluster that this blank node promised it, so that its own
+ * promise holds too? Then there is nothing of an earlier life of ours in it: it can be joined as
+ * soon as its etcd answers, long before its API is ready. */
+bool view_is_founding(const struct node_view *me, int i, const struct node_view *v);
 /* Its own etcd data names this node and no other voter. */
 bool view_is_lone(const struct node_view *v);
 const char *node_state_name(enum node_state s);

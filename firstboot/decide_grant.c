@@ -7,7 +7,11 @@
 #include <stdio.h>
 
 #ifdef DECIDE_MUTANTS
+#ifdef DECIDE_REMOVED /* a build for the lab, without this one rule (tests/lab/mutants) */
+unsigned decide_removed = 1u << DECIDE_REMOVED;
+#else
 unsigned decide_removed;
+#endif
 #endif
 
 const char *rule_name(enum rule r)
@@ -123,4 +127,13 @@ int decide_recover(int self, const struct node_view views[NODE_COUNT], const str
 			break;
 	}
 	return !len;
+}
+
+bool view_is_founding(const struct node_view *me, int i, const struct node_view *v)
+{
+	const struct promise *ours = &me->promise, *its = &v->promise;
+
+	return me->state == NODE_BLANK && !*me->marker && v->serves_list && *v->cluster &&
+	       ours->node == i && str_eq(ours->cluster, v->cluster) && its->node == i &&
+	       *its->formation && str_eq(its->formation, ours->formation);
 }

@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <limits.h>
 
-static const char *const kinds[] = { "look", "promise", "retire", "release", "word" };
+static const char *const kinds[] = { "look", "promise", "retire", "release", "promote", "word" };
 
 void answer_free(struct answer *a)
 {
@@ -47,9 +47,19 @@ static int copy_int(const struct json *j, const char *key, int min, int max, int
 	return 0;
 }
 
+static int parse_member_id(const char *text, uint64_t *ret, struct fault *f)
+{
+	if (!text || !*text || strlen(text) > 16 ||
+	    strspn(text, "0123456789abcdef") != strlen(text))
+		return fault_set(f, EPROTO, "a member id is not hex");
+	*ret = strtoull(text, NULL, 16);
+	return 0;
+}
+
 void ask_print(const struct ask *a, struct str *out)
 {
 	_json_ struct json *j = json_object();
+	_free_ char *member = mem_printf("%" PRIx64, a->member);
 	struct json *nodes = json_array();
 
 	json_set_int(j, "v", 1);
@@ -63,6 +73,7 @@ void ask_print(const struct ask *a, struct str *out)
 	for (int i = 0; i < NODE_COUNT; i++)
 		json_push_str(nodes, a->nodes[i] ? "yes" : "no");
 	json_set(j, "nodes", nodes);
+	json_set_str(j, "member", member);
 	json_print(j, 0, out);
 }
 
@@ -85,7 +96,9 @@ int ask_parse(const char *text, size_t len, struct ask *ret, struct fault *f)
 	    copy_id(j, "formation", a.formation, f) < 0 ||
 	    copy_id(j, "cluster", a.cluster, f) < 0 || copy_id(j, "abandons", a.abandons, f) < 0 ||
 	    copy_text(j, "word", a.word, sizeof a.word, f) < 0 ||
-	    copy_int(j, "generation", 0, INT_MAX, &a.generation, f) < 0)
+	    copy_int(j, "generation", 0, INT_MAX, &a.generation, f) < 0 ||
+	    /* an older program leaves it out, and never asks for what needs it */
+	    (json_str(j, "member") && parse_member_id(json_str(j, "member"), &a.member, f) < 0))
 		return -EPROTO;
 	for (size_t i = 0; i < NODE_COUNT; i++)
 		a.nodes[i] = str_eq(json_string(json_at(json_get(j, "nodes", NULL), i)), "yes");
@@ -106,15 +119,6 @@ static struct json *print_voters(const struct voter *v, int n)
 		json_push(list, one);
 	}
 	return list;
-}
-
-static int parse_member_id(const char *text, uint64_t *ret, struct fault *f)
-{
-	if (!text || !*text || strlen(text) > 16 ||
-	    strspn(text, "0123456789abcdef") != strlen(text))
-		return fault_set(f, EPROTO, "a member id is not hex");
-	*ret = strtoull(text, NULL, 16);
-	return 0;
 }
 
 static int parse_voters(const struct json *list, struct voter *v, int *n, struct fault *f)

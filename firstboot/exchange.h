@@ -12,6 +12,7 @@ enum ask_kind {
 	ASK_PROMISE, /* promise me this formation */
 	ASK_RETIRE,  /* never start your etcd data again: I am kept (recover) */
 	ASK_RELEASE, /* I am blank again: remove the learner that I was */
+	ASK_PROMOTE, /* I am a learner that runs: make me a voter */
 	ASK_WORD,    /* from the node itself: an operator's word */
 };
 
@@ -23,6 +24,7 @@ struct ask {
 	int generation;		  /* promise, retire */
 	char word[16];		  /* "missing", "forget", "abandon", "recover" */
 	bool nodes[NODE_COUNT];	  /* word: which */
+	uint64_t member;	  /* promote: the asker's member id */
 };
 
 /* What a member saw of a Node's lease: a value that has not changed for so long by its own clock.

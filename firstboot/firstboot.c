@@ -22,10 +22,13 @@
 /* Waiting for the others is looked at often at first: three machines that were switched on together
  * agree within a second. */
 #define WAIT_BASE 250
+#define EAGER_CAP 250
+#define START_BASE 1000 /* a K3s that starts takes ten seconds; each question costs it some ms */
+#define EAGER_MS 20000
 #define WAIT_CAP 2000
 #define FAIL_BASE 1000
 #define FAIL_CAP 30000
-#define CLUSTER_MS 2000
+#define CLUSTER_MS 5000
 #define WATCH_MS 3000
 #define FULL_PASS_MS 300000
 #define SEED_MS 20000
@@ -54,6 +57,7 @@ struct daemon {
 	struct progress progress;
 	struct backoff wait, fail;
 	size_t stuck;	   /* step that was not done last time: a new one begins with short waits */
+	int64_t stuck_since;
 	bool ready;	   /* READY=1 was sent */
 	int64_t full_pass; /* when the whole table was last gone through */
 	int64_t next_cluster; /* when to ask the others again while the own K3s starts */
@@ -65,6 +69,7 @@ static void nap(struct daemon *d, int64_t ms, bool well)
 {
 	int64_t until = timer_now() + ms;
 
+	malloc_trim(0); /* what the last round took and gave back is the kernel's again */
 	while (!stop && timer_now() < until) {
 		if (well)
 			pulse_look(d->engine.boot->agent);
@@ -101,9 +106,14 @@ static int64_t pause_after(struct daemon *d, int r)
 		backoff_reset(&d->wait);
 		backoff_reset(&d->fail);
 		d->stuck = now;
+		d->stuck_since = timer_now();
 	}
-	return r == -EAGAIN ? backoff_next(&d->wait, WAIT_BASE, WAIT_CAP)
-			    : backoff_next(&d->fail, FAIL_BASE, FAIL_CAP);
+	if (r != -EAGAIN)
+		return backoff_next(&d->fail, FAIL_BASE, FAIL_CAP);
+	if (k3s_is_running())
+		return backoff_next(&d->wait, START_BASE, WAIT_CAP);
+	return backoff_next(&d->wait, WAIT_BASE,
+			    timer_now() - d->stuck_since < EAGER_MS ? EAGER_CAP : WAIT_CAP);
 }
 
 /* The steps before `cluster` were done a moment ago: while the cluster forms, only what is moving
@@ -162,8 +172,11 @@ static int run_daemon(struct boot *b)
 	struct sigaction sa = { .sa_handler = on_signal };
 	_free_ struct step_result *results = mem_alloc(d.engine.n * sizeof *results);
 
-	/* a few threads that each do little: one heap, not one each, and given back early */
+	/* a few threads that each do little: one heap, not one each, grown in small steps, large
+	 * pieces apart from it, and given back early */
 	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_TOP_PAD, 16 * 1024);
+	mallopt(M_MMAP_THRESHOLD, 64 * 1024);
 	mallopt(M_TRIM_THRESHOLD, 64 * 1024);
 	d.engine.results = results;
 	d.engine.user = &d;

@@ -7,11 +7,14 @@
 
 #include <errno.h>
 #include <time.h>
+#include <unistd.h>
 
 #define UNIT "k3s.service"
 #define SERVER_FILE K3S_CONFIG_DIR "/10-phoenix-server.yaml"
 #define START_LIMIT 30000
+#define ENDED_LOOKS 4 /* the state of the last run may still be shown at first */
 #define IDLE_MS 150
+#define BARRED_MS 10000 /* without the permit systemd cannot start it, only we can */
 #define RESET_LIMIT 180000
 
 static void take(const char *text, const char *key, char *out, size_t size)
@@ -55,9 +58,9 @@ int k3s_unit(struct k3s_unit *ret, struct fault *f)
 	return 0;
 }
 
-/* Asked several times a second: the process found last time is looked up in /proc before systemd is
- * asked, and that there was none is believed for a moment. Nobody but this program starts the first
- * one. */
+/* Asked several times a second, and each question to systemd costs it and us a few milliseconds: the
+ * process found last time is looked up in /proc first, and that there was none is believed for a
+ * while. */
 static _Atomic long known;
 static _Atomic int64_t idle_at;
 
@@ -65,9 +68,9 @@ bool k3s_is_running(void)
 {
 	struct k3s_unit u;
 
-	if (idle_at && timer_now() - idle_at < IDLE_MS)
+	if (idle_at &&
+	    timer_now() - idle_at < (access(K3S_PERMIT, F_OK) < 0 ? BARRED_MS : IDLE_MS))
 		return false;
-
 	if (known > 0) {
 		_free_ char *path = mem_printf("/proc/%ld/comm", (long)known);
 		_fs_ struct fs root = { .fd = -1 };
@@ -117,12 +120,17 @@ int k3s_allow_restart(const struct fs *fs, struct fault *f)
 	return permit(fs, "", f);
 }
 
+static bool has_ended(const struct k3s_unit *u)
+{
+	return str_eq(u->active, "failed") || str_starts(u->sub, "auto-restart");
+}
+
 /* One start of the unit with ARGS, which are gone again before this returns. */
 static int start_once(const struct fs *fs, const char *args, struct fault *f)
 {
 	int64_t until = timer_now() + START_LIMIT;
 	struct k3s_unit u = { 0 };
-	int r = permit(fs, args, f);
+	int ended = 0, r = permit(fs, args, f);
 
 	if (r == 0)
 		r = proc_do(f, "systemctl", "reset-failed", UNIT, NULL) == -ENOENT ? -ENOENT : 0;
@@ -132,8 +140,9 @@ static int start_once(const struct fs *fs, const char *args, struct fault *f)
 	while (r == 0 && u.pid == 0 && timer_now() < until) {
 		timer_sleep(50);
 		r = k3s_unit(&u, f);
-		if (r == 0 && u.pid == 0 && str_eq(u.active, "failed"))
-			r = fault_set(f, EIO, "%s could not be started: %s", UNIT, u.result);
+		if (r == 0 && u.pid == 0 && has_ended(&u) && ++ended == ENDED_LOOKS)
+			r = fault_set(f, EAGAIN, "K3s ended at once: %s; see journalctl -u " UNIT,
+				      u.result);
 	}
 	if (r == 0 && u.pid == 0)
 		r = fault_set(f, ETIMEDOUT, "%s has no process after %d s", UNIT,
@@ -156,6 +165,7 @@ int k3s_stop(const struct fs *fs, struct fault *f)
 	struct k3s_unit u;
 	int r = fs_remove(fs, K3S_PERMIT, f);
 
+	idle_at = 0;
 	if (r < 0)
 		return r;
 	/* A K3s without quorum takes its time to leave; what counts is that it is gone. */

@@ -36,7 +36,15 @@ int k3s_ready(struct http_client **kept, const char *address, const struct secre
 /* The members as the running etcd of this node tells them, through its loopback gateway. */
 int k3s_members(struct http_client **kept, const struct fs *fs, struct etcd_disk *ret,
 		struct fault *f);
+/* The members, without ids, as the server at ADDRESS tells one that is about to join: asked with the
+ * cluster's token, answered before its API is ready, and with a quorum only. */
+int k3s_members_at(struct http_client **kept, const char *address, const struct secrets *s,
+		   struct etcd_disk *ret, struct fault *f);
 int k3s_member_remove(const struct fs *fs, uint64_t id, struct fault *f);
+/* Etcd refuses, and this fails, while the learner has not caught up. */
+int k3s_member_promote(const struct fs *fs, uint64_t id, struct fault *f);
+/* This node's etcd runs and says that it has no leader. */
+bool k3s_lacks_quorum(void);
 /* The known failure in the journal since SINCE (Unix seconds), in words with its remedy. 1 found
  * (FATAL: no retry helps), 0 none. */
 int k3s_trouble(int64_t since, struct fault *f, bool *fatal);

@@ -9,7 +9,8 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#define GATEWAY "https://127.0.0.1:2382/v3/cluster/member/"
+#define GATEWAY "https://127.0.0.1:2382/v3/"
+#define HEALTH "http://127.0.0.1:2381/health" /* plain, served before etcd serves anybody else */
 #define PEM_MAX 65536
 
 /* K3s answers with a Kubernetes Status; its message is the part for people. */
@@ -34,22 +35,22 @@ static int ask(struct http_client **kept, const struct http_request *rq, struct 
 	return http_client_do(*kept, rq, rs, f);
 }
 
-int k3s_ready(struct http_client **kept, const char *address, const struct secrets *s,
-	      struct fault *f)
+/* What counts wants credentials (/ping is 200 without quorum), and our root vouches for who
+ * answers. */
+static int server(struct http_client **kept, const char *address, const char *path,
+		  const char *user, const struct secrets *s, struct http_response *rs,
+		  struct fault *f)
 {
-	_free_ char *url = mem_printf("https://%s:%d/v1-k3s/readyz", address, API_PORT);
-	_http_ struct http_response rs = { 0 };
-	/* /ping is 200 without quorum; readyz wants the node's credentials, and our root vouches
-	 * for who answers */
+	_free_ char *url = mem_printf("https://%s:%d%s", address, API_PORT, path);
 	int r = ask(kept,
 		    &(struct http_request){ .url = url,
 					    .ca_pem = s->server_ca,
-					    .user = "node",
+					    .user = user,
 					    .password = s->token_password,
 					    .timeout_ms = 1500,
 					    .connect_timeout_ms = 1000,
 					    .max_bytes = 65536 },
-		    &rs, f);
+		    rs, f);
 
 	/* texts without times and numbers: who watches is told once */
 	if (r == -ETIMEDOUT)
@@ -58,9 +59,17 @@ int k3s_ready(struct http_client **kept, const char *address, const struct secre
 		return fault_set(f, ECONNREFUSED, "%s refuses connections", address);
 	if (r < 0)
 		return r;
-	if (rs.status == 401)
+	if (rs->status == 401)
 		return fault_set(f, EACCES, "%s refuses our token: another cluster", address);
-	return rs.status == 200 ? 0 : not_ready(address, &rs, f);
+	return rs->status == 200 ? 0 : not_ready(address, rs, f);
+}
+
+int k3s_ready(struct http_client **kept, const char *address, const struct secrets *s,
+	      struct fault *f)
+{
+	_http_ struct http_response rs = { 0 };
+
+	return server(kept, address, "/v1-k3s/readyz", "node", s, &rs, f);
 }
 
 /* One call of the etcd gateway on loopback (2379 speaks gRPC only; measured) with K3s's own client
@@ -108,19 +117,8 @@ static void copy(char *out, size_t size, const char *text, size_t n)
 	out[n] = 0;
 }
 
-int k3s_members(struct http_client **kept, const struct fs *fs, struct etcd_disk *ret,
-		struct fault *f)
+static void take_members(const struct json *list, struct etcd_disk *ret)
 {
-	_json_ struct json *j = NULL;
-	const struct json *list;
-	int r = gateway(kept, fs, "list", "{\"linearizable\":false}", &j, f);
-
-	if (r < 0)
-		return r;
-	*ret = (struct etcd_disk){ .has_wal = true };
-	ret->self = decimal(json_string(json_get(j, "header", "member_id", NULL)));
-	ret->cluster = decimal(json_string(json_get(j, "header", "cluster_id", NULL)));
-	list = json_get(j, "members", NULL);
 	for (size_t i = 0; i < json_len(list) && ret->n < ETCD_MEMBERS_MAX; i++) {
 		struct etcd_member *m = &ret->members[ret->n++];
 		const struct json *one = json_at(list, i);
@@ -133,15 +131,65 @@ int k3s_members(struct http_client **kept, const struct fs *fs, struct etcd_disk
 		if (url && str_starts(url, "https://"))
 			copy(m->address, sizeof m->address, url + 8, strcspn(url + 8, ":/"));
 	}
+}
+
+int k3s_members_at(struct http_client **kept, const char *address, const struct secrets *s,
+		   struct etcd_disk *ret, struct fault *f)
+{
+	_http_ struct http_response rs = { 0 };
+	_json_ struct json *j = NULL;
+	int r = server(kept, address, "/db/info", "server", s, &rs, f);
+
+	/* its member ids are numbers beyond 63 bits */
+	if (r == 0)
+		r = json_parse_reals(str_text(&rs.body), rs.body.len, &j, f);
+	if (r < 0)
+		return r;
+	*ret = (struct etcd_disk){ .has_wal = true };
+	take_members(json_get(j, "members", NULL), ret);
+	return 0;
+}
+
+int k3s_members(struct http_client **kept, const struct fs *fs, struct etcd_disk *ret,
+		struct fault *f)
+{
+	_json_ struct json *j = NULL;
+	int r = gateway(kept, fs, "cluster/member/list", "{\"linearizable\":false}", &j, f);
+
+	if (r < 0)
+		return r;
+	*ret = (struct etcd_disk){ .has_wal = true };
+	ret->self = decimal(json_string(json_get(j, "header", "member_id", NULL)));
+	ret->cluster = decimal(json_string(json_get(j, "header", "cluster_id", NULL)));
+	take_members(json_get(j, "members", NULL), ret);
 	return ret->self ? 0 : fault_set(f, EPROTO, "etcd does not say which member it is");
 }
 
-int k3s_member_remove(const struct fs *fs, uint64_t id, struct fault *f)
+static int member_call(const struct fs *fs, const char *call, uint64_t id, struct fault *f)
 {
 	_free_ char *body = mem_printf("{\"ID\":\"%" PRIu64 "\"}", id);
 	_json_ struct json *j = NULL;
 
-	return gateway(NULL, fs, "remove", body, &j, f);
+	return gateway(NULL, fs, call, body, &j, f);
+}
+
+int k3s_member_remove(const struct fs *fs, uint64_t id, struct fault *f)
+{
+	return member_call(fs, "cluster/member/remove", id, f);
+}
+
+int k3s_member_promote(const struct fs *fs, uint64_t id, struct fault *f)
+{
+	return member_call(fs, "cluster/member/promote", id, f);
+}
+
+bool k3s_lacks_quorum(void)
+{
+	_http_ struct http_response rs = { 0 };
+
+	return http_do(&(struct http_request){ .url = HEALTH, .timeout_ms = 1500 }, &rs, NULL) ==
+		       0 &&
+	       strstr(str_text(&rs.body), "NO LEADER");
 }
 
 /* Texts that K3s was seen to write, and what they mean for a person. */

@@ -30,15 +30,12 @@ static int mark_read(struct kube *k, char id[ID_LEN], long *generation, struct f
 	return 1;
 }
 
-int mark_check(const struct agent *a, int through, const char *id, struct fault *f)
+int mark_check(const struct agent *a, struct kube *k, int through, const char *id, struct fault *f)
 {
-	_kube_ struct kube *k = NULL;
-	char there[ID_LEN];
-	long generation;
-	int r = admin_kube(a, through, &k, f);
+	char there[ID_LEN] = "";
+	long generation = 0;
+	int r = mark_read(k, there, &generation, f);
 
-	if (r == 0)
-		r = mark_read(k, there, &generation, f);
 	if (r <= 0 || str_eq(there, id))
 		return r < 0 ? r : 0;
 	return fault_set(f, ESTALE,
@@ -69,8 +66,8 @@ int mark_write(const struct agent *a, struct fault *f)
 {
 	_kube_ struct kube *k = NULL;
 	_str_ struct str text = { 0 };
-	char id[ID_LEN];
-	long generation;
+	char id[ID_LEN] = "";
+	long generation = 0;
 	int r = admin_kube(a, a->seed->self, &k, f);
 
 	if (r == 0)

@@ -234,19 +234,16 @@ static int forget_password(const struct agent *a, struct kube *k, struct fault *
 	return 0;
 }
 
-int stale_clear(struct agent *a, const struct round *round, int through, struct fault *f)
+int stale_clear(struct agent *a, struct kube *k, const struct round *round, int through,
+		struct fault *f)
 {
 	const struct node_view *peer = &round->views[through];
 	_free_ char *path = mem_printf("/api/v1/nodes/%s", own_name(a));
 	bool voter = listed(peer->voters, peer->n_voters, a->seed->self);
 	bool learner = listed(peer->learners, peer->n_learners, a->seed->self);
 	_json_ struct json *node = NULL;
-	_kube_ struct kube *k = NULL;
-	int r = admin_kube(a, through, &k, f);
+	int r = kube_get(k, path, &node, f);
 
-	if (r < 0)
-		return r;
-	r = kube_get(k, path, &node, f);
 	if (r == -ENOENT && !voter && !learner)
 		return forget_password(a, k, f);
 	if (r == -ENOENT && learner)

@@ -117,33 +117,53 @@ static int ask_promises(struct agent *a, struct round *round, const struct decis
 }
 
 /* From here on this node promises nothing: it stops being blank. False when it is not blank any
- * more or a promise came between. */
-static bool leave_blank(struct agent *a, bool forms)
+ * more, or the promise to NODE on which this step rests (-1: on none) was taken back meanwhile. */
+static bool leave_blank(struct agent *a, int node)
 {
 	const struct promise *p = &a->rec.promise;
 	bool ok;
 
 	pthread_mutex_lock(&a->lock);
 	ok = a->me.state == NODE_BLANK;
-	if (forms)
-		ok = ok && *a->rec.formation && p->node == a->seed->self &&
-		     str_eq(p->formation, a->rec.formation);
+	if (node >= 0)
+		ok = ok && p->node == node && str_eq(p->cluster, a->rec.cluster);
+	if (node == a->seed->self)
+		ok = ok && *a->rec.formation && str_eq(p->formation, a->rec.formation);
 	a->leaving_blank = ok;
 	pthread_mutex_unlock(&a->lock);
 	return ok;
+}
+
+static void note_start(struct agent *a)
+{
+	a->started_at = time(NULL);
+	a->started_ms = timer_now();
+	a->alone_since = 0;
+	a->unpromoted[0] = 0;
+	a->marked = false; /* it may be another cluster now, or another generation */
+	a->next_start = timer_now() + backoff_next(&a->restarts, 1000, 60000);
+}
+
+/* Every try counts for the pause before the next one, also one that ended at once. */
+static int start_k3s(struct agent *a, bool forms, struct fault *f)
+{
+	int r = k3s_start(a->fs, forms, f);
+
+	note_start(a);
+	return r == 0 && !k3s_is_running() ? fault_set(f, EAGAIN, "K3s ended at once") : r;
 }
 
 static int form(struct agent *a, struct fault *f)
 {
 	int r;
 
-	if (!leave_blank(a, true))
+	if (!leave_blank(a, a->seed->self))
 		return fault_set(f, EAGAIN,
 				 "this node is not blank any more, or was asked to give up its "
 				 "try: decides again");
 	r = k3s_set_server(a->fs, NULL, f);
 	if (r == 0)
-		r = k3s_start(a->fs, true, f);
+		r = start_k3s(a, true, f);
 	if (r == 0)
 		log_info("forms cluster %.8s, generation %d", a->rec.cluster, a->rec.generation);
 	return r;
@@ -169,24 +189,34 @@ static int join(struct agent *a, struct round *round, int through, struct fault 
 {
 	const struct node_view *peer = &round->views[through];
 	struct joining j = { .generation = peer->generation };
-	int r = stale_clear(a, round, through, f);
+	_kube_ struct kube *k = NULL;
+	/* While the cluster that we promised is being founded there is no earlier life of ours in
+	 * it, its id is the promised one, and no API that could say so yet. */
+	bool founding = !peer->api_ready &&
+			view_is_founding(&round->views[a->seed->self], through, peer);
+	int r = founding ? 0 : admin_kube(a, through, &k, f);
 
+	if (r == 0 && !founding)
+		r = stale_clear(a, k, round, through, f);
 	if (r < 0)
 		return r;
 	if (!*peer->cluster)
 		return fault_set(f, EAGAIN, "%s does not say which cluster it belongs to yet",
 				 agent_node(a, through)->name);
 	memcpy(j.cluster, peer->cluster, ID_LEN);
-	r = mark_check(a, through, j.cluster, f);
+	r = founding ? 0 : mark_check(a, k, through, j.cluster, f);
 	if (r == 0)
 		r = agent_record(a, record_join, &j, f);
 	if (r == 0)
 		r = k3s_set_server(a->fs, agent_node(a, through)->address, f);
 	if (r < 0)
 		return r;
-	if (!leave_blank(a, false))
-		return fault_set(f, EAGAIN, "this node is not blank any more: decides again");
-	r = k3s_start(a->fs, false, f);
+	if (!leave_blank(a, founding ? through : -1))
+		return fault_set(f, EAGAIN,
+				 "this node is not blank any more, or its promise was taken back: "
+				 "decides again");
+	a->through = through;
+	r = start_k3s(a, false, f);
 	if (r == 0)
 		log_info("joins cluster %.8s through %s", j.cluster, agent_node(a, through)->name);
 	return r;
@@ -221,7 +251,7 @@ static int move_aside(struct agent *a, struct fault *f)
 
 static int start(struct agent *a, struct fault *f)
 {
-	int r = k3s_start(a->fs, false, f);
+	int r = start_k3s(a, false, f);
 
 	return r < 0 ? r : k3s_allow_restart(a->fs, f);
 }
@@ -245,13 +275,6 @@ static int may_start(struct agent *a, struct fault *f)
 			  "K3s ended without a word that is known; see journalctl -u k3s");
 	return fault_set(f, EAGAIN, "%s; tries again in %lld s", why.text,
 			 (long long)(a->next_start - timer_now()) / 1000 + 1);
-}
-
-static void note_start(struct agent *a)
-{
-	a->started_at = time(NULL);
-	a->marked = false; /* it may be another cluster now, or another generation */
-	a->next_start = timer_now() + backoff_next(&a->restarts, 1000, 60000);
 }
 
 /* What a person needs beside the decision: why the silent ones are silent. */
@@ -353,8 +376,6 @@ int step_cluster_apply(struct boot *b, struct fault *f)
 		if (starts_k3s(d.action) && may_start(a, f) < 0)
 			return -f->code;
 		r = act(a, &round, &d, f);
-		if (r == 0 && starts_k3s(d.action))
-			note_start(a);
 		if (r == 1)
 			agent_look(a, &round);
 	} while (r == 1);

@@ -2,6 +2,7 @@
  * says meanwhile what its journal complains of, and then writes down what has become true: this
  * disk belongs to the cluster, the promise is fulfilled. */
 #include "firstboot/cluster.h"
+#include "firstboot/etcd_wal.h"
 #include "firstboot/k3s.h"
 #include "firstboot/paths.h"
 #include "firstboot/plan.h"
@@ -10,9 +11,15 @@
 #include "lib/timer.h"
 
 #include <errno.h>
+#include <stdio.h>
 
-#define JOURNAL_MS 3000
+#define JOURNAL_MS 5000
+#define JOURNAL_AFTER 8000 /* what K3s says of itself at first is that it starts */
 #define SEEN_MS 2000
+#define PROMOTE_MS 1000
+#define PROMOTE_LIMIT 2000
+#define ALONE_EVERY 5000
+#define ALONE_MS 30000
 
 static bool words_hold(const struct records *r)
 {
@@ -47,8 +54,7 @@ int step_k3s_check(struct boot *b, struct fault *f)
 		return step_needed(b, "K3s is not ready: %s", why.text);
 	agent_refresh(a);
 	if (a->me.state != NODE_MEMBER)
-		return step_needed(b, "K3s is ready, this node is not a voter yet (the etcd leader "
-				      "promotes in ticks of 15 s)");
+		return step_needed(b, "K3s is ready, this node is not a voter yet");
 	return a->marked && recorded(a) && fs_exists(&b->fs, K3S_PERMIT)
 		       ? STEP_DONE
 		       : step_needed(b, "what has become true is to be written down");
@@ -93,9 +99,144 @@ static int write_down(struct boot *b, struct fault *f)
 	return r;
 }
 
-int step_k3s_apply(struct boot *b, struct fault *f)
+static bool is_voter(const struct node_view *v, uint64_t id)
+{
+	for (int i = 0; i < v->n_voters; i++)
+		if (v->voters[i].id == id)
+			return true;
+	return false;
+}
+
+/* 1 it did, or has been done; 0 not, with the reason kept. */
+static int ask_one(struct agent *a, int i, const struct ask *ask)
+{
+	_answer_ struct answer answer = { 0 };
+	struct fault f = { 0 };
+
+	if (exchange_ask(a->tls, a->seed->config, i, ask, PROMOTE_LIMIT, &answer, &f) < 0 ||
+	    !answer.same)
+		return 0;
+	if (answer.granted)
+		log_info("%s made this node a voter", agent_node(a, i)->name);
+	if (answer.granted || is_voter(&answer.view, ask->member))
+		return 1;
+	snprintf(a->unpromoted, sizeof a->unpromoted, "%s: %.300s", agent_node(a, i)->name,
+		 answer.why);
+	return 0;
+}
+
+/* A learner that runs asks the members to make it a voter; K3s itself would do it at its next tick.
+ * Its own etcd cannot be asked who it is: it serves nobody before it has told the cluster its name,
+ * which can take ten seconds (measured). Its log says it. Whoever asks in vain, because it has not
+ * caught up or because nobody can, asks again. */
+static void ask_promotion(struct agent *a)
+{
+	struct ask ask = { .kind = ASK_PROMOTE };
+	_etcd_wal_ struct etcd_wal wal = { 0 };
+	static uint64_t done;
+	static int64_t asked;
+
+	if (timer_now() - asked < PROMOTE_MS || a->me.state == NODE_MEMBER || *a->rec.formation)
+		return;
+	asked = timer_now();
+	/* of a running etcd: what is being written this moment is read at the next */
+	if (etcd_wal_read(&wal, a->fs, K3S_ETCD "/member/wal", 0, NULL) < 0 || wal.self == done)
+		return;
+	ask.member = wal.self;
+	memcpy(ask.digest, a->seed->config->digest, sizeof ask.digest);
+	for (int n = 0; n < NODE_COUNT && done != wal.self; n++) {
+		int i = (a->through + n) % NODE_COUNT;
+
+		if (i != a->seed->self && ask_one(a, i, &ask))
+			done = wal.self;
+	}
+	if (done == wal.self)
+		a->unpromoted[0] = 0;
+}
+
+static bool other_answers(struct agent *a)
+{
+	for (int i = 0; i < NODE_COUNT; i++) {
+		struct fault f = { 0 };
+		int r = i == a->seed->self
+				? -ECONNREFUSED
+				: k3s_ready(NULL, agent_node(a, i)->address, a->seed->secrets, &f);
+
+		if (r == 0 || r == -EAGAIN || r == -EACCES)
+			return true;
+	}
+	return false;
+}
+
+/* A K3s that was started to join, and whom nobody answers any more, waits for ever, and as long as
+ * it runs nobody can read from its disk what became of it: not the founder either, which will not
+ * start before it knows. So it is stopped, and decided again by what is there. */
+static int give_up_joining(struct agent *a, struct fault *f)
 {
 	static int64_t looked;
+
+	if (a->me.state == NODE_MEMBER || a->me.n_voters || *a->rec.formation ||
+	    timer_now() - looked < ALONE_EVERY)
+		return 0;
+	looked = timer_now();
+	if (other_answers(a)) {
+		a->alone_since = 0;
+		return 0;
+	}
+	if (!a->alone_since)
+		a->alone_since = timer_now();
+	if (timer_now() - a->alone_since < ALONE_MS)
+		return 0;
+	a->alone_since = 0;
+	log_warn("the cluster that this node was joining does not answer: stops K3s and decides "
+		 "again");
+	if (k3s_stop(a->fs, f) < 0)
+		return -f->code;
+	return fault_set(f, EAGAIN, "the cluster that this node was joining does not answer");
+}
+
+/* Known to sit for ever in "activating" (measured). */
+static int leave_when_removed(struct agent *a, struct fault *f)
+{
+	static int64_t looked;
+	struct fault said = { 0 };
+	bool fatal = false;
+
+	if (timer_now() - looked < JOURNAL_MS)
+		return 0;
+	looked = timer_now();
+	if (!k3s_trouble(a->started_at, &said, &fatal) ||
+	    !strstr(said.text, "removed from the cluster"))
+		return 0;
+	log_warn("K3s says that this member was removed: stops it to join afresh");
+	return k3s_stop(a->fs, f) < 0 ? -f->code : fault_set(f, EAGAIN, "%s", said.text);
+}
+
+/* K3s runs and is not ready: what is done about it, and what a person needs to know. READY is what
+ * it says itself. */
+static int not_ready(struct agent *a, const char *ready, struct fault *f)
+{
+	int r;
+
+	ask_promotion(a);
+	r = give_up_joining(a, f);
+	if (r == 0 && timer_now() - a->started_ms >= JOURNAL_AFTER)
+		r = leave_when_removed(a, f);
+	if (r < 0)
+		return r;
+	if (timer_now() - a->started_ms >= JOURNAL_AFTER && a->me.state == NODE_MEMBER &&
+	    a->me.n_voters > 1 && k3s_lacks_quorum())
+		return fault_set(
+			f, EAGAIN,
+			"K3s has no quorum: this disk names %d voters, and more than half must be "
+			"up. If the others are lost for good: `phoenix recover --keep %s`",
+			a->me.n_voters, agent_node(a, a->seed->self)->name);
+	return fault_set(f, EAGAIN, "K3s starts: %s%s%s", ready,
+			 *a->unpromoted ? "; not a voter yet: " : "", a->unpromoted);
+}
+
+int step_k3s_apply(struct boot *b, struct fault *f)
+{
 	struct agent *a = b->agent;
 	struct fault ready = { 0 };
 	bool fatal = false;
@@ -117,15 +258,5 @@ int step_k3s_apply(struct boot *b, struct fault *f)
 		return a->me.state == NODE_MEMBER ? write_down(b, f)
 						  : fault_set(f, EAGAIN, "waits to become a voter");
 	}
-	if (timer_now() - looked > JOURNAL_MS) {
-		looked = timer_now();
-		if (k3s_trouble(a->started_at, &ready, &fatal) &&
-		    strstr(ready.text, "removed from the cluster")) {
-			/* measured: it would sit in "activating" for ever */
-			log_warn("K3s says that this member was removed: stops it to join afresh");
-			return k3s_stop(&b->fs, f) < 0 ? -f->code
-						       : fault_set(f, EAGAIN, "%s", ready.text);
-		}
-	}
-	return fault_set(f, EAGAIN, "K3s starts: %s", ready.text);
+	return not_ready(a, ready.text, f);
 }

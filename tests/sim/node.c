@@ -46,7 +46,9 @@ bool look_step(struct world *w, int i)
 		m->truly_ready[j] = heard && raft_ready(w, j);
 	} else if (heard && w->m[i].differs == w->m[j].differs && w->m[j].answered) {
 		node_tells(w, j, &m->views[j]);
-		m->views[j].api_ready = m->truly_ready[j];
+		/* its etcd answers before its API is ready */
+		m->views[j].api_ready = m->truly_ready[j] && (w->quiet || chance(w, 70));
+		m->views[j].serves_list = m->truly_ready[j] && !raft_lists(w, j, i);
 	}
 	return false;
 }
@@ -132,8 +134,12 @@ static void join_add(struct world *w, int i)
 		return;
 	leader = raft_leader(w, m->last.through);
 	/* The cluster says itself which one it is: the peer's answer may be from before a disk was
-	 * changed. */
-	if (!str_eq(w->m[leader].disk.cluster, m->disk.cluster))
+	 * changed. One that is being founded has no API yet that could say it: its founder's promise
+	 * and ours stand for it. */
+	if (m->founding && !str_eq(w->m[leader].disk.cluster, m->disk.cluster))
+		broken(w, "founding-other: %s was promised %s and joins %s", node_names[i],
+		       m->disk.cluster, w->m[leader].disk.cluster);
+	if (!m->founding && !str_eq(w->m[leader].disk.cluster, m->disk.cluster))
 		return;
 	etcd_list(&w->m[leader].disk.etcd, w->m[leader].commit, &l);
 	for (int k = 0; k < l.n_voters + l.n_learners; k++) {
@@ -186,6 +192,7 @@ static void join_step(struct world *w, int i)
 	if (m->phase == PHASE_JOIN_RECORD) {
 		const struct node_view *peer = &m->views[m->last.through];
 
+		m->founding = !peer->api_ready && view_is_founding(&m->me, m->last.through, peer);
 		m->phase = *peer->cluster ? PHASE_JOIN_ADD : PHASE_IDLE;
 		if (!str_eq(m->disk.formed, peer->cluster))
 			m->disk.formed[0] = 0;

@@ -108,7 +108,7 @@ void oracle_decision(struct world *w, int i)
 		if (v->generation > k->generation)
 			broken(w, "start-older: %s starts generation %d and has seen %d",
 			       node_names[i], k->generation, v->generation);
-		if (m->truly_ready[j] && v->state == NODE_MEMBER && *v->cluster && *k->cluster &&
+		if (v->api_ready && v->state == NODE_MEMBER && *v->cluster && *k->cluster &&
 		    v->generation == k->generation && !str_eq(v->cluster, k->cluster))
 			broken(w, "start-beside: %s starts %s and has seen %s alive", node_names[i],
 			       k->cluster, v->cluster);

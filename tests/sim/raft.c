@@ -225,6 +225,19 @@ bool raft_ready(struct world *w, int i)
 	return list_has(l.voters, l.n_voters, w->m[i].disk.etcd.id);
 }
 
+bool raft_lists(const struct world *w, int i, int node)
+{
+	struct member_list l;
+	bool listed = false;
+
+	etcd_list(&w->m[i].disk.etcd, w->m[i].commit, &l);
+	for (int k = 0; k < l.n_voters; k++)
+		listed |= l.voters[k].node == node;
+	for (int k = 0; k < l.n_learners; k++)
+		listed |= l.learners[k].node == node;
+	return listed;
+}
+
 /* With pre-vote: who follows a leader is not disturbed. */
 static bool would_vote(struct world *w, int i, int j)
 {

@@ -80,6 +80,7 @@ struct machine {
 	struct decision last;
 	struct etcd joining;
 	int tries;
+	bool founding; /* joins the cluster that it promised: no API to ask yet */
 };
 
 struct request { /* on its way for longer than its sender waited */
@@ -153,6 +154,8 @@ bool raft_link(const struct world *w, int i, int j);
 bool raft_leads(const struct world *w, int i);
 int raft_leader(struct world *w,
 		int i); /* the leader that I's process follows, with a quorum; -1 */
+/* Does the list of I have a member of machine NODE, by what I knows to be committed? */
+bool raft_lists(const struct world *w, int i, int node);
 bool raft_ready(struct world *w, int i); /* a read through the quorum: brings I up to date */
 bool raft_append(struct world *w, int leader, struct entry e);
 void raft_tick(struct world *w, int i);

@@ -161,6 +161,49 @@ static void ready_twice(struct scene *s)
 	s->v[C].api_ready = true;
 }
 
+/* A forms the cluster that B promised it; its etcd answers, its API does not yet. */
+static void founding(struct scene *s)
+{
+	s->self = B;
+	data(s, A, X, 1, 1, 1);
+	s->v[A].state = NODE_JOINING;
+	s->v[A].serves_list = true;
+	promise(s, A, A, F);
+	promise(s, B, A, F);
+	set_id(s->v[B].promise.cluster, X);
+}
+
+static void founding_silent(struct scene *s)
+{
+	founding(s);
+	s->v[A].serves_list = false;
+}
+
+static void founding_unpromised(struct scene *s)
+{
+	founding(s);
+	promise(s, B, -1, "");
+}
+
+static void founding_another(struct scene *s)
+{
+	founding(s);
+	set_id(s->v[B].promise.cluster, Y);
+}
+
+/* It is founded: what was promised for is done, whatever this node still holds. */
+static void founded(struct scene *s)
+{
+	founding(s);
+	promise(s, A, -1, "");
+}
+
+static void founding_marked(struct scene *s)
+{
+	founding(s);
+	set_id(s->v[B].marker, Y);
+}
+
 static void member(struct scene *s)
 {
 	for (int i = 0; i < NODE_COUNT; i++)
@@ -315,6 +358,12 @@ static const struct row {
 	{ ready_older, ACT_WAIT, false, "of an older generation" },
 	{ ready_older, ACT_WAIT, false, "`phoenix recover --keep phoenix-b`" },
 	{ ready_twice, ACT_STOP, false, "`phoenix abandon " Y "` on phoenix-c" },
+	{ founding, ACT_JOIN, false, "through phoenix-a" },
+	{ founding_silent, ACT_WAIT, false, "its API is not ready" },
+	{ founding_unpromised, ACT_WAIT, false, "its API is not ready" },
+	{ founding_another, ACT_WAIT, false, "its API is not ready" },
+	{ founded, ACT_WAIT, false, "its API is not ready" },
+	{ founding_marked, ACT_WAIT, false, "its API is not ready" },
 	{ member, ACT_START, false, "`phoenix recover --keep phoenix-a`" },
 	{ member_alone, ACT_START, false, "`phoenix abandon " X "` on phoenix-a" },
 	{ behind, ACT_STOP, true, "`phoenix abandon " X "` on phoenix-a" },

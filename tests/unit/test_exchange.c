@@ -11,7 +11,7 @@
 
 static void a_question_comes_back(void **state)
 {
-	struct ask a = { .kind = ASK_PROMISE, .digest = "d", .formation = A, .cluster = A, .generation = 4, .word = "forget", .nodes = { false, true, false } };
+	struct ask a = { .kind = ASK_PROMISE, .digest = "d", .formation = A, .cluster = A, .generation = 4, .word = "forget", .nodes = { false, true, false }, .member = 0xfedcba9876543210 };
 	struct ask b;
 	_str_ struct str text = { 0 };
 	struct fault f = { 0 };
@@ -22,6 +22,7 @@ static void a_question_comes_back(void **state)
 	assert_int_equal(b.kind, ASK_PROMISE);
 	assert_string_equal(b.formation, A);
 	assert_true(b.nodes[1] && !b.nodes[0]);
+	assert_true(b.member == a.member);
 }
 
 static void an_answer_comes_back_with_64_bit_ids(void **state)
