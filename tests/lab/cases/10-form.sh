@@ -25,6 +25,17 @@ check_scrubbed() {
 	done
 }
 
+# cloud-init's own schema, for what the medium holds.
+check_schema() {
+	local n
+	for n in "${NODES[@]}"; do
+		must "cloud-init accepts the files of $n" on "$n" sh -ec "mkdir -p /mnt/s; mount -o ro $MEDIUM /mnt/s
+			trap 'umount /mnt/s' EXIT
+			cloud-init schema --config-file /mnt/s/user-data
+			cloud-init schema --schema-type network-config --config-file /mnt/s/network-config"
+	done
+}
+
 check_formed() {
 	local n
 	figure "three members after $SECONDS s"
@@ -62,6 +73,7 @@ case_run() {
 	PHOENIX_LAB_SEED_AS=cidata formed
 	id=$(mark "$A" id)
 	check_formed
+	step 'the seed by its schema'; check_schema
 	step 'no secret stays on the medium'; check_scrubbed
 	step 'a reboot'; check_reboot
 	step 'loss of one'; check_loss

@@ -122,17 +122,20 @@ builder_ensure() { BUILDER=$CACHE/builder-$(builder_key); cache_make "${BUILDER#
 
 # Compiles the source tree for the node's distribution and installs it into
 # the stage. The tree is read-only for it: objects go to build/lab/product.
+# PHOENIX_LAB_REMOVE=RULE builds it without one rule of firstboot/decide.h.
 product_build() {
-	local tmp=$LABS/product log=$LABS/product.log
+	local tmp=$LABS/product log=$LABS/product.log remove=${PHOENIX_LAB_REMOVE:-} flags=
 	[ -f "$REPO/Makefile" ] || { say "no Makefile yet: the nodes boot without the product"; return 0; }
 	base_ensure
 	builder_ensure
 	rm -rf "$tmp/upper" "$tmp/work" "$tmp/dest"
-	mkdir -p "$tmp/obj" "$tmp/upper" "$tmp/work" "$tmp/dest"
+	[ -z "$remove" ] || flags="-DDECIDE_MUTANTS -DDECIDE_REMOVED=$remove"
+	mkdir -p "$tmp/obj$remove" "$tmp/upper" "$tmp/work" "$tmp/dest"
 	# shellcheck disable=SC2016 # expanded inside
 	chroot_run "$BUILDER/upper:$BASE" "$tmp/upper" "$tmp/work" \
-		"$REPO:/src" "$tmp/obj:/obj" "$tmp/dest:/dest" -- \
-		sh -c 'make -C /src -j"$(nproc)" all BUILD=/obj && make -C /src install BUILD=/obj DESTDIR=/dest PREFIX=/usr' \
+		"$REPO:/src" "$tmp/obj$remove:/obj" "$tmp/dest:/dest" -- \
+		sh -c 'make -C /src -j"$(nproc)" all BUILD=/obj CFLAGS="$1" &&
+			make -C /src install BUILD=/obj CFLAGS="$1" DESTDIR=/dest PREFIX=/usr' _ "$flags" \
 		>"$log" 2>&1 || { grep -E 'error|Error|undefined' "$log" | tail -n 20 >&2; die "the product does not build for the nodes: $log"; }
 	# Nodes have copies of the stage (layer_make), so it may be replaced at once.
 	rm -rf "$LABS/stage"
