@@ -111,24 +111,35 @@ static void retire(struct agent *a, int from, const struct ask *ask, struct answ
 		 agent_node(a, from)->name, ask->generation);
 }
 
-/* A blank node asks for the removal of the learner it was: K3s would do it after five minutes. */
-static void release(struct agent *a, int from, struct answer *out)
+static int remove_all(struct agent *a, int node, const struct voter *v, int n, struct answer *out)
 {
 	struct fault f = { 0 };
 	int removed = 0;
 
-	for (int i = 0; i < a->me.n_learners; i++) {
-		if (a->me.learners[i].node != from)
+	for (int i = 0; i < n; i++) {
+		if (v[i].node != node)
 			continue;
-		if (k3s_member_remove(a->fs, a->me.learners[i].id, &f) < 0) {
-			snprintf(out->why, sizeof out->why, "%s", f.text);
-			return;
+		if (k3s_member_remove(a->fs, v[i].id, &f) < 0) {
+			snprintf(out->why, sizeof out->why, "%.390s", f.text);
+			return removed;
 		}
 		removed++;
 	}
-	out->granted = removed > 0;
-	if (!removed)
-		snprintf(out->why, sizeof out->why, "knows no learner of that node");
+	return removed;
+}
+
+/* A blank node asks for the removal of the member it was: a learner, which K3s would remove after
+ * five minutes, or a voter whose Node is gone, which nobody else would. Etcd refuses what would
+ * cost the quorum. */
+static void release(struct agent *a, int from, struct answer *out)
+{
+	int removed = remove_all(a, from, a->me.learners, a->me.n_learners, out);
+
+	if (!*out->why)
+		removed += remove_all(a, from, a->me.voters, a->me.n_voters, out);
+	out->granted = removed > 0 && !*out->why;
+	if (!removed && !*out->why)
+		snprintf(out->why, sizeof out->why, "knows no member of that node");
 }
 
 /* K3s promotes learners in ticks of 15 s (measured), for which a joining node would wait. Etcd

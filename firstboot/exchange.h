@@ -11,7 +11,7 @@ enum ask_kind {
 	ASK_LOOK,    /* what are you? */
 	ASK_PROMISE, /* promise me this formation */
 	ASK_RETIRE,  /* never start your etcd data again: I am kept (recover) */
-	ASK_RELEASE, /* I am blank again: remove the learner that I was */
+	ASK_RELEASE, /* I am blank again: remove the member that I was */
 	ASK_PROMOTE, /* I am a learner that runs: make me a voter */
 	ASK_WORD,    /* from the node itself: an operator's word */
 };

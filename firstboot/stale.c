@@ -20,6 +20,9 @@
  * s on our clock is the earliest sound "dead" (measured). */
 #define DEAD_MS 10000
 #define PROBE_MS 250 /* a neighbour on the same wire answers within one */
+/* K3s removes the member of a deleted Node within a minute, unless the Node was deleted before K3s
+ * had marked it (a finalizer, some seconds after it is Ready): then never (seen). */
+#define ORPHAN_MS 75000
 
 /* What was seen of the namesake's lease, and since when; survives between rounds. */
 static struct {
@@ -125,8 +128,8 @@ static int can_spare(const struct agent *a, const struct round *round, const str
 	return 0;
 }
 
-/* A learner that never became a Node is removed by the peer itself. */
-static int release(struct agent *a, int through, struct fault *f)
+/* A member without a Node is removed by the peer itself. */
+static int release(const struct agent *a, int through, struct fault *f)
 {
 	struct ask ask = { .kind = ASK_RELEASE };
 	_answer_ struct answer answer = { 0 };
@@ -137,9 +140,25 @@ static int release(struct agent *a, int through, struct fault *f)
 	if (r < 0)
 		return r;
 	return fault_set(f, EAGAIN,
-			 answer.granted ? "the learner of the old disk was removed: looks again"
-					: "the cluster still has a learner of the old disk: %s",
+			 answer.granted ? "the member of the old disk was removed: looks again"
+					: "the cluster still has a member of the old disk: %s",
 			 answer.why);
+}
+
+/* The cluster has a voter of this name and no Node. */
+static int orphan(const struct agent *a, const struct round *round, int through, struct fault *f)
+{
+	static int64_t since;
+	int r;
+
+	if (!since)
+		since = timer_now();
+	if (timer_now() - since < ORPHAN_MS)
+		return fault_set(f, EAGAIN,
+				 "the cluster has an etcd member but no Node of this name: waits "
+				 "until K3s removed it");
+	r = can_spare(a, round, &round->views[through], f);
+	return r < 0 ? r : release(a, through, f);
 }
 
 /* One for the life of this process: that another's lapsed is judged from an earlier look. The nonce
@@ -249,9 +268,7 @@ int stale_clear(struct agent *a, struct kube *k, const struct round *round, int 
 	if (r == -ENOENT && learner)
 		return release(a, through, f);
 	if (r == -ENOENT)
-		return fault_set(f, EAGAIN,
-				 "the cluster has an etcd member but no Node of this name: waits "
-				 "until K3s removed it");
+		return orphan(a, round, through, f);
 	if (r < 0)
 		return fault_wrap(f, "looks for an old Node");
 	if (!json_get(node, "metadata", "deletionTimestamp", NULL) &&
