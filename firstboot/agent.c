@@ -43,6 +43,15 @@ int agent_node_of(const struct agent *a, const struct etcd_member *m)
 	return -1;
 }
 
+const struct etcd_member *agent_member(const struct agent *a, const struct etcd_disk *d, int node,
+				       uint64_t id)
+{
+	for (int i = 0; i < d->n; i++)
+		if (d->members[i].id == id && agent_node_of(a, &d->members[i]) == node)
+			return &d->members[i];
+	return NULL;
+}
+
 static void view_of_etcd(const struct agent *a, const struct etcd_disk *d, struct node_view *v)
 {
 	const struct etcd_member *self = etcd_disk_self(d);
@@ -141,7 +150,7 @@ struct look {
 	struct round *round;
 	pthread_t thread;
 	bool started;
-	bool runs; /* K3s, on this node */
+	bool runs;	     /* K3s, on this node */
 	struct node_view me; /* copied under the lock */
 };
 
@@ -157,8 +166,8 @@ static void look_at_founder(const struct look *l, struct node_view *v)
 			   l->a->seed->secrets, &d, NULL) < 0)
 		return;
 	for (int i = 0; i < d.n; i++)
-		v->serves_list |= agent_node_of(l->a, &d.members[i]) == l->node &&
-				  !d.members[i].learner;
+		v->serves_list |=
+			agent_node_of(l->a, &d.members[i]) == l->node && !d.members[i].learner;
 	for (int i = 0; i < d.n; i++)
 		v->serves_list &= agent_node_of(l->a, &d.members[i]) != l->a->seed->self;
 }

@@ -37,11 +37,11 @@ struct agent {
 	char *status_text;   /* the same, to see a change */
 	/* Of the main thread alone: when K3s was last started, and when it may be again. */
 	int64_t started_at, next_start;
-	int64_t started_ms;    /* started_at by the clock that nobody sets */
-	int64_t alone_since;   /* since when no other K3s has answered; 0 = one does */
-	int through;	       /* whom it joined through */
+	int64_t started_ms;	  /* started_at by the clock that nobody sets */
+	int64_t alone_since;	  /* since when no other K3s has answered; 0 = one does */
+	int through;		  /* whom it joined through */
 	char unpromoted[WHY_LEN]; /* why nobody makes this learner a voter, or "" */
-	int64_t seen_ready; /* when its own K3s last said that it is ready */
+	int64_t seen_ready;	  /* when its own K3s last said that it is ready */
 	struct backoff restarts;
 	int listener;
 	pthread_t threads[SERVERS];
@@ -73,6 +73,9 @@ void agent_set_status(struct agent *a, const struct str *text);
 void agent_names(const struct agent *a, const char *names[NODE_COUNT]);
 /* Whose member that is, by name or address; -1 = no node of this description. */
 int agent_node_of(const struct agent *a, const struct etcd_member *m);
+/* NODE's member of that id in D; NULL = none, or it is another node's. */
+const struct etcd_member *agent_member(const struct agent *a, const struct etcd_disk *d, int node,
+				       uint64_t id);
 const struct node_config *agent_node(const struct agent *a, int i);
 
 /* The answers (answers.c): called by the server threads. */

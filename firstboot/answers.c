@@ -111,63 +111,60 @@ static void retire(struct agent *a, int from, const struct ask *ask, struct answ
 		 agent_node(a, from)->name, ask->generation);
 }
 
-static int remove_all(struct agent *a, int node, const struct voter *v, int n, struct answer *out)
+/* The member of that id as our own running etcd has it, when it is one of node FROM: an id is never
+ * given twice, so a request that travelled for long cannot mean what joined since. NULL with WHY. */
+static const struct etcd_member *member_meant(const struct agent *a, int from,
+					      const struct ask *ask, struct etcd_disk *d,
+					      char why[WHY_LEN])
 {
-	struct fault f = { 0 };
-	int removed = 0;
+	const struct etcd_member *m;
 
-	for (int i = 0; i < n; i++) {
-		if (v[i].node != node)
-			continue;
-		if (k3s_member_remove(a->fs, v[i].id, &f) < 0) {
-			snprintf(out->why, sizeof out->why, "%.390s", f.text);
-			return removed;
-		}
-		removed++;
+	/* not k3s_is_running(): its memory is the main thread's */
+	if (k3s_members(NULL, a->fs, d, NULL) < 0) {
+		snprintf(why, WHY_LEN, "its etcd does not answer");
+		return NULL;
 	}
-	return removed;
+	m = agent_member(a, d, from, ask->member);
+	if (!m)
+		snprintf(why, WHY_LEN, "knows no such member of that node");
+	return m;
 }
 
 /* A blank node asks for the removal of the member it was: a learner, which K3s would remove after
  * five minutes, or a voter whose Node is gone, which nobody else would. Etcd refuses what would
- * cost the quorum. */
-static void release(struct agent *a, int from, struct answer *out)
+ * cost the quorum. Without the lock, as all that waits for etcd. */
+static void release(struct agent *a, int from, const struct ask *ask, struct answer *out)
 {
-	int removed = remove_all(a, from, a->me.learners, a->me.n_learners, out);
+	struct etcd_disk d = { 0 };
+	struct fault f = { 0 };
 
-	if (!*out->why)
-		removed += remove_all(a, from, a->me.voters, a->me.n_voters, out);
-	out->granted = removed > 0 && !*out->why;
-	if (!removed && !*out->why)
-		snprintf(out->why, sizeof out->why, "knows no member of that node");
+	if (!member_meant(a, from, ask, &d, out->why))
+		return;
+	out->granted = k3s_member_remove(a->fs, ask->member, &f) == 0;
+	if (!out->granted)
+		snprintf(out->why, sizeof out->why, "%.390s", f.text);
 }
 
 /* K3s promotes learners in ticks of 15 s (measured), for which a joining node would wait. Etcd
  * itself refuses one that has not caught up; that it is alive is shown by its asking, and that it
  * is the one of the list by its id. Not before our own API is ready: until then it makes some
- * hundred objects one after the other, each of which would wait for two disks instead of one.
- * Without the lock: etcd may take its time. */
+ * hundred objects one after the other, each of which would wait for two disks instead of one. */
 static void promote(struct agent *a, int from, const struct ask *ask, struct answer *out)
 {
+	const struct etcd_member *m;
 	struct etcd_disk d = { 0 };
 	struct fault f = { 0 };
-	int i = 0;
 
-	/* not k3s_is_running(): its memory is the main thread's */
-	if (k3s_members(NULL, a->fs, &d, &f) < 0 ||
-	    k3s_ready(NULL, agent_node(a, a->seed->self)->address, a->seed->secrets, &f) < 0) {
+	if (k3s_ready(NULL, agent_node(a, a->seed->self)->address, a->seed->secrets, &f) < 0) {
 		snprintf(out->why, sizeof out->why, "its K3s is not ready");
 		return;
 	}
-	while (i < d.n && !(d.members[i].id == ask->member && d.members[i].learner &&
-			    agent_node_of(a, &d.members[i]) == from))
-		i++;
-	if (i == d.n)
-		snprintf(out->why, sizeof out->why, "knows no such learner of that node");
-	else if (k3s_member_promote(a->fs, ask->member, &f) < 0)
+	m = member_meant(a, from, ask, &d, out->why);
+	if (!m)
+		return;
+	out->granted = !m->learner || k3s_member_promote(a->fs, ask->member, &f) == 0;
+	if (!out->granted)
 		snprintf(out->why, sizeof out->why, "%.390s", f.text);
-	else
-		out->granted = true;
 }
 
 /* Takes back a promise, or the word that nodes are missing. Its own promise only as long as nothing
@@ -305,13 +302,11 @@ int agent_answer(void *agent, const char *peer, const char *request, size_t len,
 	case ASK_RETIRE:
 		retire(a, from, &ask, &out);
 		break;
-	case ASK_RELEASE:
-		release(a, from, &out);
-		break;
 	case ASK_WORD:
 		take_word(a, from, &ask, &out);
 		break;
-	case ASK_PROMOTE: /* below */
+	case ASK_RELEASE: /* below */
+	case ASK_PROMOTE:
 	case ASK_LOOK:
 		break;
 	}
@@ -328,6 +323,8 @@ int agent_answer(void *agent, const char *peer, const char *request, size_t len,
 	}
 	pthread_mutex_unlock(&a->lock);
 	stop_k3s(a, &ask, &out);
+	if (ask.kind == ASK_RELEASE)
+		release(a, from, &ask, &out);
 	if (ask.kind == ASK_PROMOTE)
 		promote(a, from, &ask, &out);
 	answer_print(&out, answer);

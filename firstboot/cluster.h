@@ -11,6 +11,13 @@ int stale_clear(struct agent *a, struct kube *k, const struct round *round, int 
 		struct fault *f);
 /* …and lets the next one: for when this node is a voter. */
 void stale_done(struct agent *a);
+/* joining.c: of a learner that runs, asks the members to make it a voter, which K3s itself would do
+ * at its next tick of 15 s; why they do not is in a->unpromoted. To be called often: it keeps a pace
+ * of its own, and does nothing on any other node. Main thread. */
+void joining_ask_promotion(struct agent *a);
+/* joining.c: stops the K3s of a node that is not a voter once nobody has answered it for 30 s; then
+ * -EAGAIN. 0 = go on. */
+int joining_give_up(struct agent *a, struct fault *f);
 /* recover.c: carries on what the operator began with `recover --keep` this node. -EAGAIN until the
  * data has been reset. */
 int recover_go(struct agent *a, const struct round *round, struct fault *f);

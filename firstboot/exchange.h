@@ -24,7 +24,7 @@ struct ask {
 	int generation;		  /* promise, retire */
 	char word[16];		  /* "missing", "forget", "abandon", "recover" */
 	bool nodes[NODE_COUNT];	  /* word: which */
-	uint64_t member;	  /* promote: the asker's member id */
+	uint64_t member;	  /* release, promote: which of the asker's members */
 };
 
 /* What a member saw of a Node's lease: a value that has not changed for so long by its own clock.
@@ -40,7 +40,7 @@ struct answer {
 	char node[64], digest[65];
 	struct node_view view;
 	struct pulse pulse[NODE_COUNT];
-	bool granted;	     /* promise, retire, release, word */
+	bool granted;	     /* all but look */
 	char why[WHY_LEN];   /* …if not, why */
 	struct json *status; /* the node's progress, for `phoenix status`; may be NULL */
 };

@@ -1,7 +1,7 @@
 /* `phoenix firstboot`: the daemon of a node. It takes the machine through the table of steps, stays
  * to answer the other nodes, and goes on looking: K3s is started by nobody else. With --plan it
  * only tells, with --root it works on a tree of files. */
-#include "firstboot/agent.h"
+#include "firstboot/cluster.h"
 #include "firstboot/commands.h"
 #include "firstboot/engine.h"
 #include "firstboot/k3s.h"
@@ -56,23 +56,27 @@ struct daemon {
 	struct engine engine;
 	struct progress progress;
 	struct backoff wait, fail;
-	size_t stuck;	   /* step that was not done last time: a new one begins with short waits */
-	int64_t stuck_since;
-	bool ready;	   /* READY=1 was sent */
-	int64_t full_pass; /* when the whole table was last gone through */
+	size_t stuck; /* step that was not done last time: a new one begins with short waits */
+	int64_t stuck_since;  /* since when it is that one */
+	bool ready;	      /* READY=1 was sent */
+	int64_t full_pass;    /* when the whole table was last gone through */
 	int64_t next_cluster; /* when to ask the others again while the own K3s starts */
 	int64_t next_seed;    /* when to look for a corrected seed */
 };
 
-/* A node that is well keeps an eye on the others' signs of life meanwhile. */
+/* A node that is well keeps an eye on the others' signs of life meanwhile, one that joins asks to be
+ * made a voter. */
 static void nap(struct daemon *d, int64_t ms, bool well)
 {
+	struct agent *a = d->engine.boot->agent;
 	int64_t until = timer_now() + ms;
 
 	malloc_trim(0); /* what the last round took and gave back is the kernel's again */
 	while (!stop && timer_now() < until) {
 		if (well)
-			pulse_look(d->engine.boot->agent);
+			pulse_look(a);
+		else if (a)
+			joining_ask_promotion(a);
 		timer_sleep(until - timer_now() < 100 ? until - timer_now() : 100);
 	}
 }

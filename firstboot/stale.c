@@ -6,6 +6,7 @@
  * cluster can spare it: two healthy voters besides, nobody else joining, one removal at a time. */
 #include "firstboot/arp.h"
 #include "firstboot/cluster.h"
+#include "firstboot/k3s.h"
 #include "firstboot/nic.h"
 #include "firstboot/paths.h"
 #include "lib/crypto.h"
@@ -99,12 +100,13 @@ static int address_taken(const struct agent *a, struct fault *f)
 	return 0;
 }
 
-static bool listed(const struct voter *v, int n, int node)
+/* NODE's member id in that list; 0 = none. */
+static uint64_t listed(const struct voter *v, int n, int node)
 {
 	for (int i = 0; i < n; i++)
 		if (v[i].node == node)
-			return true;
-	return false;
+			return v[i].id;
+	return 0;
 }
 
 /* Enough left to remove a voter safely? */
@@ -129,9 +131,9 @@ static int can_spare(const struct agent *a, const struct round *round, const str
 }
 
 /* A member without a Node is removed by the peer itself. */
-static int release(const struct agent *a, int through, struct fault *f)
+static int release(const struct agent *a, int through, uint64_t member, struct fault *f)
 {
-	struct ask ask = { .kind = ASK_RELEASE };
+	struct ask ask = { .kind = ASK_RELEASE, .member = member };
 	_answer_ struct answer answer = { 0 };
 	int r;
 
@@ -146,19 +148,23 @@ static int release(const struct agent *a, int through, struct fault *f)
 }
 
 /* The cluster has a voter of this name and no Node. */
-static int orphan(const struct agent *a, const struct round *round, int through, struct fault *f)
+static int orphan(const struct agent *a, const struct round *round, int through, uint64_t member,
+		  struct fault *f)
 {
+	static uint64_t seen_member;
 	static int64_t since;
 	int r;
 
-	if (!since)
+	if (member != seen_member) {
+		seen_member = member;
 		since = timer_now();
+	}
 	if (timer_now() - since < ORPHAN_MS)
 		return fault_set(f, EAGAIN,
 				 "the cluster has an etcd member but no Node of this name: waits "
 				 "until K3s removed it");
 	r = can_spare(a, round, &round->views[through], f);
-	return r < 0 ? r : release(a, through, f);
+	return r < 0 ? r : release(a, through, member, f);
 }
 
 /* One for the life of this process: that another's lapsed is judged from an earlier look. The nonce
@@ -253,22 +259,35 @@ static int forget_password(const struct agent *a, struct kube *k, struct fault *
 	return 0;
 }
 
+/* What the peer told is as old as its last look at its etcd (3 s); its K3s knows what is so now. */
+static bool gone_since(const struct agent *a, int through)
+{
+	struct etcd_disk now;
+
+	if (k3s_members_at(NULL, agent_node(a, through)->address, a->seed->secrets, &now, NULL) < 0)
+		return false;
+	for (int i = 0; i < now.n; i++)
+		if (agent_node_of(a, &now.members[i]) == a->seed->self)
+			return false;
+	return true;
+}
+
 int stale_clear(struct agent *a, struct kube *k, const struct round *round, int through,
 		struct fault *f)
 {
 	const struct node_view *peer = &round->views[through];
 	_free_ char *path = mem_printf("/api/v1/nodes/%s", own_name(a));
-	bool voter = listed(peer->voters, peer->n_voters, a->seed->self);
-	bool learner = listed(peer->learners, peer->n_learners, a->seed->self);
+	uint64_t voter = listed(peer->voters, peer->n_voters, a->seed->self);
+	uint64_t learner = listed(peer->learners, peer->n_learners, a->seed->self);
 	_json_ struct json *node = NULL;
 	int r = kube_get(k, path, &node, f);
 
-	if (r == -ENOENT && !voter && !learner)
+	if (r == -ENOENT && ((!voter && !learner) || gone_since(a, through)))
 		return forget_password(a, k, f);
 	if (r == -ENOENT && learner)
-		return release(a, through, f);
+		return release(a, through, learner, f);
 	if (r == -ENOENT)
-		return orphan(a, round, through, f);
+		return orphan(a, round, through, voter, f);
 	if (r < 0)
 		return fault_wrap(f, "looks for an old Node");
 	if (!json_get(node, "metadata", "deletionTimestamp", NULL) &&

@@ -2,7 +2,6 @@
  * says meanwhile what its journal complains of, and then writes down what has become true: this
  * disk belongs to the cluster, the promise is fulfilled. */
 #include "firstboot/cluster.h"
-#include "firstboot/etcd_wal.h"
 #include "firstboot/k3s.h"
 #include "firstboot/paths.h"
 #include "firstboot/plan.h"
@@ -16,10 +15,6 @@
 #define JOURNAL_MS 5000
 #define JOURNAL_AFTER 8000 /* what K3s says of itself at first is that it starts */
 #define SEEN_MS 2000
-#define PROMOTE_MS 1000
-#define PROMOTE_LIMIT 2000
-#define ALONE_EVERY 5000
-#define ALONE_MS 30000
 
 static bool words_hold(const struct records *r)
 {
@@ -99,102 +94,6 @@ static int write_down(struct boot *b, struct fault *f)
 	return r;
 }
 
-static bool is_voter(const struct node_view *v, uint64_t id)
-{
-	for (int i = 0; i < v->n_voters; i++)
-		if (v->voters[i].id == id)
-			return true;
-	return false;
-}
-
-/* 1 it did, or has been done; 0 not, with the reason kept. */
-static int ask_one(struct agent *a, int i, const struct ask *ask)
-{
-	_answer_ struct answer answer = { 0 };
-	struct fault f = { 0 };
-
-	if (exchange_ask(a->tls, a->seed->config, i, ask, PROMOTE_LIMIT, &answer, &f) < 0 ||
-	    !answer.same)
-		return 0;
-	if (answer.granted)
-		log_info("%s made this node a voter", agent_node(a, i)->name);
-	if (answer.granted || is_voter(&answer.view, ask->member))
-		return 1;
-	snprintf(a->unpromoted, sizeof a->unpromoted, "%s: %.300s", agent_node(a, i)->name,
-		 answer.why);
-	return 0;
-}
-
-/* A learner that runs asks the members to make it a voter; K3s itself would do it at its next tick.
- * Its own etcd cannot be asked who it is: it serves nobody before it has told the cluster its name,
- * which can take ten seconds (measured). Its log says it. Whoever asks in vain, because it has not
- * caught up or because nobody can, asks again. */
-static void ask_promotion(struct agent *a)
-{
-	struct ask ask = { .kind = ASK_PROMOTE };
-	_etcd_wal_ struct etcd_wal wal = { 0 };
-	static uint64_t done;
-	static int64_t asked;
-
-	if (timer_now() - asked < PROMOTE_MS || a->me.state == NODE_MEMBER || *a->rec.formation)
-		return;
-	asked = timer_now();
-	/* of a running etcd: what is being written this moment is read at the next */
-	if (etcd_wal_read(&wal, a->fs, K3S_ETCD "/member/wal", 0, NULL) < 0 || wal.self == done)
-		return;
-	ask.member = wal.self;
-	memcpy(ask.digest, a->seed->config->digest, sizeof ask.digest);
-	for (int n = 0; n < NODE_COUNT && done != wal.self; n++) {
-		int i = (a->through + n) % NODE_COUNT;
-
-		if (i != a->seed->self && ask_one(a, i, &ask))
-			done = wal.self;
-	}
-	if (done == wal.self)
-		a->unpromoted[0] = 0;
-}
-
-static bool other_answers(struct agent *a)
-{
-	for (int i = 0; i < NODE_COUNT; i++) {
-		struct fault f = { 0 };
-		int r = i == a->seed->self
-				? -ECONNREFUSED
-				: k3s_ready(NULL, agent_node(a, i)->address, a->seed->secrets, &f);
-
-		if (r == 0 || r == -EAGAIN || r == -EACCES)
-			return true;
-	}
-	return false;
-}
-
-/* A K3s that was started to join, and whom nobody answers any more, waits for ever, and as long as
- * it runs nobody can read from its disk what became of it: not the founder either, which will not
- * start before it knows. So it is stopped, and decided again by what is there. */
-static int give_up_joining(struct agent *a, struct fault *f)
-{
-	static int64_t looked;
-
-	if (a->me.state == NODE_MEMBER || a->me.n_voters || *a->rec.formation ||
-	    timer_now() - looked < ALONE_EVERY)
-		return 0;
-	looked = timer_now();
-	if (other_answers(a)) {
-		a->alone_since = 0;
-		return 0;
-	}
-	if (!a->alone_since)
-		a->alone_since = timer_now();
-	if (timer_now() - a->alone_since < ALONE_MS)
-		return 0;
-	a->alone_since = 0;
-	log_warn("the cluster that this node was joining does not answer: stops K3s and decides "
-		 "again");
-	if (k3s_stop(a->fs, f) < 0)
-		return -f->code;
-	return fault_set(f, EAGAIN, "the cluster that this node was joining does not answer");
-}
-
 /* Known to sit for ever in "activating" (measured). */
 static int leave_when_removed(struct agent *a, struct fault *f)
 {
@@ -216,10 +115,8 @@ static int leave_when_removed(struct agent *a, struct fault *f)
  * it says itself. */
 static int not_ready(struct agent *a, const char *ready, struct fault *f)
 {
-	int r;
+	int r = joining_give_up(a, f);
 
-	ask_promotion(a);
-	r = give_up_joining(a, f);
 	if (r == 0 && timer_now() - a->started_ms >= JOURNAL_AFTER)
 		r = leave_when_removed(a, f);
 	if (r < 0)

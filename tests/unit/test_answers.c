@@ -110,7 +110,8 @@ static void a_node_that_is_leaving_says_so(void **state)
 	out = asked(&n, "phoenix-a", promise_x);
 	assert_false(out.granted);
 	assert_int_equal(out.view.state, NODE_JOINING);
-	assert_false(asked(&n, "phoenix-a", (struct ask){ .kind = ASK_RETIRE, .generation = 5 }).granted);
+	assert_false(asked(&n, "phoenix-a", (struct ask){ .kind = ASK_RETIRE, .generation = 5 })
+			     .granted);
 	end(&n);
 }
 
@@ -157,7 +158,9 @@ static void of_two_recoveries_the_higher_generation_wins_then_the_first_node(voi
 
 static void words_are_taken_from_the_node_itself_only(void **state)
 {
-	struct ask word = { .kind = ASK_WORD, .word = "missing", .nodes = { true }, .generation = 2 };
+	struct ask word = {
+		.kind = ASK_WORD, .word = "missing", .nodes = { true }, .generation = 2
+	};
 	struct node n;
 
 	(void)state;
@@ -237,6 +240,49 @@ static void the_own_promise_is_forgotten_only_before_it_formed(void **state)
 	end(&n);
 }
 
+/* An id of another node, or of a member that has long gone, means nobody. */
+static void only_the_member_that_asks_is_meant(void **state)
+{
+	struct etcd_disk d = {
+		.members = { { .id = 7, .name = "phoenix-a-01234567" },
+			     { .id = 8, .name = "phoenix-c-89abcdef", .learner = true },
+			     { .id = 9, .address = "192.0.2.13", .learner = true } },
+		.n = 3
+	};
+	struct node n;
+
+	(void)state;
+	begin(&n, NODE_MEMBER);
+	assert_int_equal(agent_member(&n.a, &d, 2, 8)->id, 8);
+	assert_int_equal(agent_member(&n.a, &d, 2, 9)->id, 9);
+	assert_null(agent_member(&n.a, &d, 2, 7));
+	assert_null(agent_member(&n.a, &d, 0, 8));
+	assert_null(agent_member(&n.a, &d, 2, 5));
+	assert_null(agent_member(&n.a, &d, 2, 0));
+	end(&n);
+}
+
+/* Whose own etcd does not answer neither removes nor promotes anybody. */
+static void without_an_etcd_nothing_is_granted(void **state)
+{
+	static const enum ask_kind kinds[] = { ASK_RELEASE, ASK_PROMOTE };
+	struct secrets none = { 0 };
+	struct node n;
+
+	(void)state;
+	begin(&n, NODE_MEMBER);
+	n.seed.secrets = &none;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		struct answer out =
+			asked(&n, "phoenix-a", (struct ask){ .kind = kinds[i], .member = 7 });
+
+		assert_false(out.granted);
+		assert_non_null(
+			strstr(out.why, i == 0 ? "etcd does not answer" : "K3s is not ready"));
+	}
+	end(&n);
+}
+
 static void another_description_is_told_nothing(void **state)
 {
 	struct ask q = promise_x;
@@ -262,6 +308,8 @@ int main(void)
 		cmocka_unit_test(only_what_is_on_the_disk_can_be_abandoned),
 		cmocka_unit_test(data_without_a_record_can_be_abandoned),
 		cmocka_unit_test(the_own_promise_is_forgotten_only_before_it_formed),
+		cmocka_unit_test(only_the_member_that_asks_is_meant),
+		cmocka_unit_test(without_an_etcd_nothing_is_granted),
 		cmocka_unit_test(another_description_is_told_nothing),
 	};
 
