@@ -7,7 +7,8 @@
 
 const char check_usage[] =
 	"Usage: phoenix check DIR\n\n"
-	"Checks the description phoenix.yaml and secrets.yaml of the cluster's folder DIR and prints\n"
+	"Checks the description phoenix.yaml and secrets.yaml of the cluster's folder DIR and "
+	"prints\n"
 	"every mistake as FILE:LINE:COLUMN: KEY: what is wrong; what is allowed.\n\n"
 	"Exit status: 0 no mistake, 2 mistakes.\n";
 

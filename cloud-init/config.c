@@ -82,7 +82,8 @@ static const struct schema_field fields[] = {
 	{ "backup.keep", SCHEMA_TEXT, AT(backup_keep), "a duration such as 14d",
 	  .check = value_duration, .otherwise = "14d" },
 	{ "rotation.schedule", SCHEMA_TEXT, AT(rotation_schedule),
-	  "five fields: minute, hour, day of month, month, day of week (0-6), such as \"0 3 * * 0\"",
+	  "five fields: minute, hour, day of month, month, day of week (0-6), such as \"0 3 * * "
+	  "0\"",
 	  .check = value_cron, .otherwise = "0 3 * * 0" },
 	{ "rotation.max_age", SCHEMA_TEXT, AT(rotation_max_age), "a duration such as 21d",
 	  .check = value_duration, .otherwise = "21d" },

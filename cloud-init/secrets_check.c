@@ -116,7 +116,8 @@ static void check_k3s(const struct checking *x, struct secrets *s, enum secrets_
 	/* PKCS#8 here kills the API servers of the whole cluster, and only after it formed */
 	if (s->service_key && !crypto_key_is_sec1(s->service_key))
 		wrong(x, "k3s.service_key",
-		      "is not an EC key in the form 'BEGIN EC PRIVATE KEY', the only one that K3s reads");
+		      "is not an EC key in the form 'BEGIN EC PRIVATE KEY', the only one that K3s "
+		      "reads");
 	if (!s->token || !server)
 		return;
 	if (crypto_k3s_token(s->server_ca, s->token_password, &token, &f) < 0)

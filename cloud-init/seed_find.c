@@ -66,7 +66,8 @@ static struct seed *corrected(const struct memory *m, const struct seed_candidat
 	/* an old stick from a drawer must not undo a correction */
 	if (strv_has(&m->seen, x->sha256)) {
 		warn(d, x->source,
-		     "a seed that was replaced (to go back to it, change a comment in phoenix.yaml)");
+		     "a seed that was replaced (to go back to it, change a comment in "
+		     "phoenix.yaml)");
 		return NULL;
 	}
 	if (seed_parse(x->source, str_text(&x->text), x->text.len, &seed, d) < 0) {

@@ -202,9 +202,9 @@ static void look_at_cmdline(const struct fs *fs, bool (*known)(void *, const cha
 	}
 	x = add(c, url);
 	if (!sha256 || !is_sha256(sha256))
-		fault_set(
-			&x->fault, EINVAL,
-			"phoenix.seed on the kernel command line needs phoenix.seed-sha256 with 64 digits beside it");
+		fault_set(&x->fault, EINVAL,
+			  "phoenix.seed on the kernel command line needs phoenix.seed-sha256 with "
+			  "64 digits beside it");
 	else if (known(user, sha256))
 		snprintf(x->sha256, sizeof x->sha256, "%s", sha256);
 	else if (fetch(url, sha256, &x->text, &x->fault) == 0)

@@ -110,8 +110,9 @@ static int find_described(struct boot *b, const struct strv *labelled, struct da
 		step_note(b, "%s has the label " DATA_LABEL " too and is left alone", elsewhere);
 	if (elsewhere && !here && !b->seed->wipe)
 		return fault_set(f, ENOTUNIQ,
-				 "%s has the label " DATA_LABEL ", but the description says "
-				 "data: %s, which has not: remove the old disk, or correct data:",
+				 "%s has the label " DATA_LABEL
+				 ", but the description says data: %s, which has not: remove the "
+				 "old disk, or correct data:",
 				 elsewhere, data);
 	return look(here ? here : data, ret, f);
 }
@@ -124,8 +125,9 @@ static int find_labelled(const struct strv *labelled, struct data_disk *ret, str
 		_free_ char *all = strv_sentence(labelled);
 
 		return fault_set(f, ENOTUNIQ,
-				 "%s have the label " DATA_LABEL ": is an old disk back? "
-				 "Remove it, or name the right one in the description (data:)",
+				 "%s have the label " DATA_LABEL
+				 ": is an old disk back? Remove it, or name the right one in the "
+				 "description (data:)",
 				 all);
 	}
 	if (labelled->n == 1)
@@ -135,8 +137,9 @@ static int find_labelled(const struct strv *labelled, struct data_disk *ret, str
 	if (timer_now() < LATE)
 		return fault_set(f, EAGAIN, "waiting for a disk with the label " DATA_LABEL);
 	return fault_set(f, ENODEV,
-			 "no file system has the label " DATA_LABEL ", no partition has that "
-			 "name, and the description has no data: disk for this node");
+			 "no file system has the label " DATA_LABEL
+			 ", no partition has that name, and the description has no data: disk for "
+			 "this node");
 }
 
 /* A path of a multipath device, a member of a RAID: what stands on it shows the same label and is

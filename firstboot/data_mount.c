@@ -34,17 +34,15 @@ int data_record_is_ours(const struct boot *b, const struct data_record *r, const
 	if (ret < 0)
 		return ret;
 	if (!str_eq(r->exchange_ca, own.exchange_ca))
-		return fault_set(
-			f, EPERM,
-			"%s belongs to another cluster (node %s of '%s', CA %.12s): put the "
-			"right disk in, or erase this one with wipe: true in the seed",
-			device, r->node, r->cluster, r->exchange_ca);
+		return fault_set(f, EPERM,
+				 "%s belongs to another cluster (node %s of '%s', CA %.12s): put "
+				 "the right disk in, or erase this one with wipe: true in the seed",
+				 device, r->node, r->cluster, r->exchange_ca);
 	if (!str_eq(r->node, own.node))
-		return fault_set(
-			f, EPERM,
-			"%s is the data disk of %s, and this node is %s: put it back into its "
-			"machine, or erase it with wipe: true in the seed",
-			device, r->node, own.node);
+		return fault_set(f, EPERM,
+				 "%s is the data disk of %s, and this node is %s: put it back into "
+				 "its machine, or erase it with wipe: true in the seed",
+				 device, r->node, own.node);
 	return 0;
 }
 
@@ -62,8 +60,8 @@ int data_mount_look(struct mount *m, struct fault *f)
 	if (found.read_only)
 		return fault_set(f, EROFS,
 				 "%s at " DATA_MOUNT
-				 " is read-only: its disk or file system failed; see "
-				 "the kernel's messages, then e2fsck or another disk",
+				 " is read-only: its disk or file system failed; see the kernel's "
+				 "messages, then e2fsck or another disk",
 				 found.source);
 	*m = found;
 	found = (struct mount){ 0 };

@@ -108,8 +108,8 @@ static bool superseded(struct scene *s)
 			continue;
 		say(s, ACT_STOP,
 		    "%s belongs to generation %d of cluster %s, this disk to %d of %s: the others "
-		    "went on "
-		    "without it. `phoenix abandon %s` on %s keeps its data aside and lets it join",
+		    "went on without it. `phoenix abandon %s` on %s keeps its data aside and lets "
+		    "it join",
 		    s->names[i], v->generation, incarnation(v), me->generation, incarnation(me),
 		    incarnation(me), s->names[s->self]);
 		s->out->even_running = true;
@@ -122,10 +122,8 @@ static void say_old_disk(struct scene *s, const char *what, const char *who)
 {
 	say(s, ACT_STOP,
 	    "by its own data this node is the only voter, but %s %s: this looks like an old disk "
-	    "or "
-	    "snapshot. `phoenix abandon %s` on %s keeps its data aside and joins afresh; if this "
-	    "data is "
-	    "the one to keep: `phoenix recover --keep %s`",
+	    "or snapshot. `phoenix abandon %s` on %s keeps its data aside and joins afresh; if "
+	    "this data is the one to keep: `phoenix recover --keep %s`",
 	    who, what, incarnation(s->me), s->names[s->self], s->names[s->self]);
 }
 
@@ -140,8 +138,7 @@ static bool lone_clears(struct scene *s, int i)
 			return true;
 		say(s, ACT_WAIT,
 		    "by its own data this node is the only voter; before it starts %s must answer "
-		    "that it "
-		    "is blank (an old disk could be coming back): %s. If it is destroyed: "
+		    "that it is blank (an old disk could be coming back): %s. If it is destroyed: "
 		    "`phoenix form --with-missing %s`",
 		    s->names[i], v->answered ? "it cannot read its own disk" : "no answer",
 		    s->names[i]);
@@ -160,10 +157,8 @@ static bool lone_clears(struct scene *s, int i)
 	if (v->promise.node >= 0 && v->promise.node != s->self) {
 		say(s, ACT_STOP,
 		    "by its own data this node is the only voter, but %s is promised to %s, which "
-		    "may have "
-		    "formed a newer cluster. If it never did: `phoenix forget %s` on %s; else "
-		    "`phoenix "
-		    "abandon %s` on %s keeps the data here aside and joins afresh",
+		    "may have formed a newer cluster. If it never did: `phoenix forget %s` on %s; "
+		    "else `phoenix abandon %s` on %s keeps the data here aside and joins afresh",
 		    s->names[i], s->names[v->promise.node], v->promise.formation, s->names[i],
 		    incarnation(s->me), s->names[s->self]);
 		return false;
@@ -183,10 +178,8 @@ static void decide_retired(struct scene *s, int peer)
 	else
 		say(s, ACT_STOP,
 		    "retired for generation %d in favour of %s: waits until that generation is "
-		    "ready to be "
-		    "joined. If the recovery was interrupted: `phoenix recover --keep %s` again, "
-		    "or --keep "
-		    "another node if its data is lost",
+		    "ready to be joined. If the recovery was interrupted: `phoenix recover --keep "
+		    "%s` again, or --keep another node if its data is lost",
 		    s->me->retired, kept, kept);
 }
 
@@ -225,16 +218,13 @@ static void decide_with_data(struct scene *s)
 	if (s->me->state == NODE_MEMBER)
 		say(s, ACT_START,
 		    "member by its own data, which names %d voter%s: more than half must be up. If "
-		    "those are "
-		    "lost for good: `phoenix recover --keep %s`; if only this one does not come "
-		    "up: `phoenix "
-		    "abandon %s` on %s keeps its data aside and joins afresh",
+		    "those are lost for good: `phoenix recover --keep %s`; if only this one does "
+		    "not come up: `phoenix abandon %s` on %s keeps its data aside and joins afresh",
 		    s->me->n_voters, s->me->n_voters == 1 ? "" : "s", me, incarnation(s->me), me);
 	else
 		say(s, ACT_START,
 		    "learner by its own data: starts and catches up. If no member knows it any "
-		    "more: `phoenix "
-		    "abandon %s` on %s keeps the data aside and joins afresh",
+		    "more: `phoenix abandon %s` on %s keeps the data aside and joins afresh",
 		    incarnation(s->me), me);
 }
 
@@ -249,10 +239,8 @@ static bool others_are_blank(struct scene *s)
 		if (v->answered && has_data(v) && RULE(RULE_NO_DATA_ELSEWHERE)) {
 			say(s, ACT_WAIT,
 			    "%s has cluster data but %s: waits to join it. If most of that "
-			    "cluster's voters are "
-			    "lost: `phoenix recover --keep %s`; if all of its data is to be given "
-			    "up: `phoenix "
-			    "abandon %s` on %s",
+			    "cluster's voters are lost: `phoenix recover --keep %s`; if all of its "
+			    "data is to be given up: `phoenix abandon %s` on %s",
 			    s->names[i],
 			    v->api_ready ? "of an older generation than this disk has seen"
 					 : "its API is not ready",
@@ -266,8 +254,7 @@ static bool others_are_blank(struct scene *s)
 		if (!v->answered && !is_missing(s, i) && RULE(RULE_BLANK_IS_POSITIVE)) {
 			say(s, ACT_WAIT,
 			    "waits for %s: no answer. Forming needs every node's word; if it is "
-			    "destroyed: "
-			    "`phoenix form --with-missing %s`",
+			    "destroyed: `phoenix form --with-missing %s`",
 			    s->names[i], s->names[i]);
 			return false;
 		}
@@ -287,8 +274,7 @@ static bool markers_forbid(struct scene *s)
 			continue;
 		say(s, ACT_STOP,
 		    "the disk of %s belonged to incarnation %s, whose data is not there: a new "
-		    "cluster would "
-		    "be empty. Restore it, or give it up: `phoenix abandon %s` on %s",
+		    "cluster would be empty. Restore it, or give it up: `phoenix abandon %s` on %s",
 		    s->names[i], v->marker, v->marker, s->names[i]);
 		return true;
 	}
@@ -323,8 +309,7 @@ static void gather_promises(struct scene *s)
 
 		say(s, ACT_STOP,
 		    "%s has promised %s and nobody else; if that node never formed or its disk is "
-		    "gone: "
-		    "`phoenix forget %s` on %s",
+		    "gone: `phoenix forget %s` on %s",
 		    s->names[other], s->names[p->node], p->formation, s->names[other]);
 		return;
 	}
@@ -346,9 +331,8 @@ static void decide_blank(struct scene *s)
 			    str_eq(s->views[i].cluster, s->views[peer].cluster))
 				continue;
 			say(s, ACT_STOP,
-			    "%s and %s run and belong to different clusters: joins neither. "
-			    "Give one up: "
-			    "`phoenix abandon %s` on %s, or `phoenix abandon %s` on %s",
+			    "%s and %s run and belong to different clusters: joins neither. Give "
+			    "one up: `phoenix abandon %s` on %s, or `phoenix abandon %s` on %s",
 			    s->names[peer], s->names[i], incarnation(&s->views[peer]),
 			    s->names[peer], incarnation(&s->views[i]), s->names[i]);
 			return;

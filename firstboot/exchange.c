@@ -97,7 +97,7 @@ int ask_parse(const char *text, size_t len, struct ask *ret, struct fault *f)
 	    copy_id(j, "cluster", a.cluster, f) < 0 || copy_id(j, "abandons", a.abandons, f) < 0 ||
 	    copy_text(j, "word", a.word, sizeof a.word, f) < 0 ||
 	    copy_int(j, "generation", 0, INT_MAX, &a.generation, f) < 0 ||
-	    /* an older program leaves it out, and never asks for what needs it */
+	    /* an older program leaves it out: 0, which is nobody's id */
 	    (json_str(j, "member") && parse_member_id(json_str(j, "member"), &a.member, f) < 0))
 		return -EPROTO;
 	for (size_t i = 0; i < NODE_COUNT; i++)

@@ -28,10 +28,10 @@
 #define WAIT_CAP 2000
 #define FAIL_BASE 1000
 #define FAIL_CAP 30000
-#define CLUSTER_MS 5000
-#define WATCH_MS 3000
-#define FULL_PASS_MS 300000
-#define SEED_MS 20000
+#define CLUSTER_MS 5000	    /* between two looks at the others while the own K3s starts */
+#define WATCH_MS 3000	    /* between two looks when all is done… */
+#define FULL_PASS_MS 300000 /* …and at the whole table, and for a corrected seed */
+#define SEED_MS 20000	    /* for a corrected seed while something is not done */
 
 const char firstboot_usage[] =
 	"Usage: phoenix firstboot [--plan] [--root DIR] [--json]\n\n"

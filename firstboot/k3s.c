@@ -68,8 +68,7 @@ bool k3s_is_running(void)
 {
 	struct k3s_unit u;
 
-	if (idle_at &&
-	    timer_now() - idle_at < (access(K3S_PERMIT, F_OK) < 0 ? BARRED_MS : IDLE_MS))
+	if (idle_at && timer_now() - idle_at < (access(K3S_PERMIT, F_OK) < 0 ? BARRED_MS : IDLE_MS))
 		return false;
 	if (known > 0) {
 		_free_ char *path = mem_printf("/proc/%ld/comm", (long)known);

@@ -199,8 +199,7 @@ static const struct trouble {
 } troubles[] = {
 	{ "data does not contain any valid RSA or ECDSA public keys",
 	  "service.key is not in SEC1 form: no API server can ever start with it. `phoenix init` "
-	  "makes a right one; nodes that "
-	  "started with it must be wiped",
+	  "makes a right one; nodes that started with it must be wiped",
 	  true },
 	{ "token CA hash does not match the Cluster CA certificate hash",
 	  "the token belongs to another CA than the server's: this seed is of another cluster",

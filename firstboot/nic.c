@@ -92,11 +92,11 @@ int nic_refuse_other(const struct fs *fs, const struct cluster_config *c, int se
 		_free_ char *name = i == self ? NULL : nic_by_mac(fs, c->nodes[i].mac);
 
 		if (name)
-			return fault_set(
-				f, EPERM,
-				"this machine has %s's MAC %s (interface %s) but the seed of "
-				"%s: is the seed medium in the wrong machine?",
-				c->nodes[i].name, c->nodes[i].mac, name, c->nodes[self].name);
+			return fault_set(f, EPERM,
+					 "this machine has %s's MAC %s (interface %s) but the seed "
+					 "of %s: is the seed medium in the wrong machine?",
+					 c->nodes[i].name, c->nodes[i].mac, name,
+					 c->nodes[self].name);
 	}
 	return 0;
 }

@@ -154,8 +154,8 @@ int recover_run(int argc, char **argv, struct fault *f)
 	ask.generation = highest_generation(&s) + 1;
 	r = confirm(&s, name,
 		    "DANGER: everything that the others have and this node has not is given up. If "
-		    "a node that you declare "
-		    "destroyed comes back with its disk, two clusters can run under one name.",
+		    "a node that you declare destroyed comes back with its disk, two clusters can "
+		    "run under one name.",
 		    f);
 	return r < 0 ? r : say_word(&s, &ask, f);
 }
@@ -183,8 +183,7 @@ int form_run(int argc, char **argv, struct fault *f)
 	ask.generation = highest_generation(&s) + 1;
 	r = confirm(&s, name,
 		    "DANGER: if a node that you declare missing has formed a cluster on a disk "
-		    "that still exists, a second one is "
-		    "formed beside it.",
+		    "that still exists, a second one is formed beside it.",
 		    f);
 	return r < 0 ? r : say_word(&s, &ask, f);
 }

@@ -70,11 +70,11 @@ static int namesake_lives(const struct agent *a, const struct round *round, stru
 		snprintf(seen.renewed, sizeof seen.renewed, "%s", renewed);
 		seen.since = timer_now();
 		if (changed)
-			return fault_set(f, EEXIST,
-					 "another machine is alive as %s: it renewed its lease "
-					 "while we watched. Two machines run with "
-					 "one seed; give each its own",
-					 own_name(a));
+			return fault_set(
+				f, EEXIST,
+				"another machine is alive as %s: it renewed its lease while we "
+				"watched. Two machines run with one seed; give each its own",
+				own_name(a));
 	}
 	seen_by_others(round);
 	if (timer_now() - seen.since < DEAD_MS)
@@ -124,8 +124,7 @@ static int can_spare(const struct agent *a, const struct round *round, const str
 	if (healthy < 2)
 		return fault_set(f, EAGAIN,
 				 "the cluster still counts this node's old disk as a voter and "
-				 "only %d other is healthy: removing it waits for "
-				 "both others",
+				 "only %d other is healthy: removing it waits for both others",
 				 healthy);
 	return 0;
 }

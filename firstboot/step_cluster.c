@@ -192,8 +192,8 @@ static int join(struct agent *a, struct round *round, int through, struct fault 
 	_kube_ struct kube *k = NULL;
 	/* While the cluster that we promised is being founded there is no earlier life of ours in
 	 * it, its id is the promised one, and no API that could say so yet. */
-	bool founding = !peer->api_ready &&
-			view_is_founding(&round->views[a->seed->self], through, peer);
+	bool founding =
+		!peer->api_ready && view_is_founding(&round->views[a->seed->self], through, peer);
 	int r = founding ? 0 : admin_kube(a, through, &k, f);
 
 	if (r == 0 && !founding)

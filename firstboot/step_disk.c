@@ -33,11 +33,10 @@ static bool wipe_pending(const struct boot *b, const struct data_record *rec)
 
 static int refuse(const struct data_disk *d, struct fault *f)
 {
-	return fault_set(
-		f, EEXIST,
-		"%s carries %s: nothing is formatted over it. If it may go: wipefs -a %s, or "
-		"wipe: true in the seed",
-		d->device, d->what, d->device);
+	return fault_set(f, EEXIST,
+			 "%s carries %s: nothing is formatted over it. If it may go: wipefs -a %s, "
+			 "or wipe: true in the seed",
+			 d->device, d->what, d->device);
 }
 
 /* Nothing is mounted yet: what would be done? */
@@ -72,10 +71,10 @@ int step_disk_check(struct boot *b, struct fault *f)
 	if (r == 0)
 		return step_needed(b, "%s is to be marked as ours", m.source);
 	if (wipe_pending(b, &rec))
-		return fault_set(f, EBUSY,
-				 "the seed says wipe: true, but %s is mounted already: "
-				 "restart the machine",
-				 m.source);
+		return fault_set(
+			f, EBUSY,
+			"the seed says wipe: true, but %s is mounted already: restart the machine",
+			m.source);
 	r = data_record_is_ours(b, &rec, m.source, f);
 	for (size_t i = 0; r >= 0 && i < ARRAY_LEN(data_binds); i++) {
 		r = data_bind_look(&m, i, f);
@@ -141,8 +140,8 @@ static int mend(const struct data_disk *d, struct fault *f)
 		return r;
 	if (res.status > 1)
 		return fault_set(f, EUCLEAN,
-				 "the file system of %s is damaged: e2fsck %s by hand, or "
-				 "another disk (e2fsck -p ended with %d)",
+				 "the file system of %s is damaged: e2fsck %s by hand, or another "
+				 "disk (e2fsck -p ended with %d)",
 				 d->device, d->device, res.status);
 	return 0;
 }

@@ -54,8 +54,8 @@ static int check_service_key(const struct boot *b, struct fault *f)
 	if (crypto_key_is_sec1(b->seed->secrets->service_key))
 		return 0;
 	return fault_set(f, EINVAL,
-			 "the seed's service_key is not in SEC1 form ('BEGIN EC PRIVATE KEY'): "
-			 "K3s would start with it and no API server would ever run");
+			 "the seed's service_key is not in SEC1 form ('BEGIN EC PRIVATE KEY'): K3s "
+			 "would start with it and no API server would ever run");
 }
 
 static int check_cas(struct boot *b, struct fault *f)

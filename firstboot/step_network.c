@@ -96,8 +96,8 @@ static int check_route(struct boot *b, struct fault *f)
 			return 0;
 	}
 	return fault_set(f, EAGAIN,
-			 "waiting for a default route by %s (cloud-init sets it): K3s does "
-			 "not start without",
+			 "waiting for a default route by %s (cloud-init sets it): K3s does not "
+			 "start without",
 			 boot_config(b)->gateway ? boot_config(b)->gateway : "any gateway");
 }
 

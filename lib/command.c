@@ -18,9 +18,11 @@ static const struct command *find(const char *name)
 static int unknown(const char *command, char **argv, struct fault *f)
 {
 	if (optopt && optopt < 256)
-		return fault_set(f, EINVAL, "option -%c is unknown or lacks its value; see phoenix %s --help",
+		return fault_set(f, EINVAL,
+				 "option -%c is unknown or lacks its value; see phoenix %s --help",
 				 optopt, command);
-	return fault_set(f, EINVAL, "option %s is unknown or lacks its value; see phoenix %s --help",
+	return fault_set(f, EINVAL,
+			 "option %s is unknown or lacks its value; see phoenix %s --help",
 			 argv[optind - 1], command);
 }
 
@@ -34,8 +36,9 @@ int command_options(const struct command_option *options, int argc, char **argv,
 	for (; options[n].name && n < MAX_OPTIONS; n++) {
 		bool takes = !options[n].flag;
 
-		table[n + 1] = (struct option){ options[n].name, takes ? required_argument : no_argument, NULL,
-						257 + n };
+		table[n + 1] =
+			(struct option){ options[n].name, takes ? required_argument : no_argument,
+					 NULL, 257 + n };
 		if (options[n].letter)
 			str_addf(&letters, "%c%s", options[n].letter, takes ? ":" : "");
 	}

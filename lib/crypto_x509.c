@@ -352,8 +352,8 @@ void crypto_pair_check(const char *cert, const char *key, const char *root, int6
 	if (key)
 		match_key(sk_X509_value(chain, 0), key, &ret->key);
 	if (root && (root == cert || ossl_certs_read(root, &roots, &ret->chain) == 0))
-		verify(chain, roots ? roots : chain, now > ret->info.not_before ? now : ret->info.not_before,
-		       NULL, &ret->chain);
+		verify(chain, roots ? roots : chain,
+		       now > ret->info.not_before ? now : ret->info.not_before, NULL, &ret->chain);
 }
 
 static bool is_root(X509 *cert)

@@ -4,9 +4,10 @@
 
 #include <errno.h>
 
-#define CRD_WAIT_MS 20000 /* until every server serves what a new CustomResourceDefinition brings \
+#define CRD_WAIT_MS \
+	20000	/* until every server serves what a new CustomResourceDefinition brings \
 			   */
-#define TRIES 5		  /* of one object whose outcome is unknown, or whose server is too busy */
+#define TRIES 5 /* of one object whose outcome is unknown, or whose server is too busy */
 
 int kube_apply(struct kube *k, const char *path, const char *manager, bool force, const char *text,
 	       size_t len, struct json **ret, struct fault *f)

@@ -36,7 +36,8 @@ static bool to_journal(void)
 
 void log_at(enum log_level level, const char *fmt, ...)
 {
-	static const char *const color[] = { [LOG_LEVEL_ERROR] = "\033[31m", [LOG_LEVEL_WARN] = "\033[33m",
+	static const char *const color[] = { [LOG_LEVEL_ERROR] = "\033[31m",
+					     [LOG_LEVEL_WARN] = "\033[33m",
 					     [LOG_LEVEL_DEBUG] = "\033[2m" };
 	char line[4096];
 	va_list ap;

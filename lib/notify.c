@@ -23,7 +23,8 @@ void notify_send(const char *state)
 		to.sun_path[0] = 0;
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0)
-		(void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&to,
+		(void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT,
+			      (struct sockaddr *)&to,
 			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
 }
 

@@ -41,6 +41,7 @@ check_formed() {
 	figure "three members after $SECONDS s"
 	for n in "${NODES[@]}"; do
 		figure "phoenix on $n: $(cost "$n")"
+		must_be "restarts of K3s on $n" "$(k3s_restarts "$n")" 0
 		must_be "databases moved aside on $n" "$(aside "$n")" 0
 		within 100 "nothing is left to do on $n" nothing_left "$n"
 	done
@@ -54,7 +55,7 @@ check_reboot() {
 	within 60 "$B reboots" rebooted
 	within "$JOIN_LIMIT" "all is well again" well "$A"
 	within 100 "nothing is left to do after a reboot" nothing_left "$B"
-	figure "restarts of K3s on $B: $(k3s_restarts "$B")"
+	must_be "K3s needed no second start" "$(k3s_restarts "$B")" 0
 }
 
 check_loss() {

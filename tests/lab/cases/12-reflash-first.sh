@@ -21,7 +21,7 @@ case_run() {
 	must_be "the cluster at the end" "$(whole 60 "$B")" "$id"
 	must "the object, through $A" on "$A" kubectl get configmap lab-kept
 	must_be "members of etcd" "$(voters_of "$A" "$B")" "$A $B $C"
-	figure "restarts of K3s on $A: $(k3s_restarts "$A")"
+	must_be "restarts of K3s on $A" "$(k3s_restarts "$A")" 0
 	within 60 "the Node password is accepted" node_password_valid "$A"
 }
 
