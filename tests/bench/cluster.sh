@@ -26,11 +26,24 @@ api() {
 is_ready='any(.status.conditions[]?; .type == "Ready" and .status == "True")'
 ready_nodes() { api "$1" /api/v1/nodes | jq "[.items[]? | select($is_ready)] | length" 2>/dev/null || true; }
 
+# lost WHAT: keeps what the nodes have to say of a run that did not end.
+lost() {
+	local n dir=$REPO/build/lab/logs/bench
+	mkdir -p "$dir"
+	for n in $A $B $C; do
+		"$LAB" logs $n --console >"$dir/$n.console" 2>&1 || true
+		timeout 60 "$LAB" logs $n -o short-precise >"$dir/$n.journal" 2>&1 || true
+	done
+	on $A phoenix status >"$dir/status" 2>&1 || true
+	api $A /api/v1/nodes >"$dir/nodes.json"
+	echo "$1 in 300 s: see $dir" >&2
+}
+
 # until_ready COUNT VIA START: milliseconds from START until COUNT nodes are Ready.
 until_ready() {
 	local limit=$(($(now_ms) + 300000)) n
 	until n=$(ready_nodes "$2"); [ "${n:-0}" -ge "$1" ]; do
-		[ "$(now_ms)" -lt "$limit" ] || { echo "no $1 Ready nodes in 300 s" >&2; return 1; }
+		[ "$(now_ms)" -lt "$limit" ] || { lost "no $1 Ready nodes"; return 1; }
 		sleep 0.3
 	done
 	echo $(($(now_ms) - $3))
@@ -83,7 +96,8 @@ own() {
 	k3s=$(started k3s) begun=$(started phoenix-firstboot) served=$(etcd_serves $A)
 	# microseconds
 	jq -n "([$k3s][0] - ([$begun] | max) + ([$k3s] | max) - $served) / 1e3 | round / 1000"
-	jq -nc "[[$k3s][0] - ([$begun] | max), ([$k3s] | max) - $served | . / 1e3 | round]" >&2
+	jq -nr "[[$k3s][0] - ([$begun] | max), ([$k3s] | max) - $served] | map(. / 1e3 | round) |
+		\"own: \\(.[0]) ms until the first K3s, \\(.[1]) ms from its etcd to the last K3s\"" >&2
 }
 
 # What phoenix wrote is what "by hand" is given.
@@ -192,9 +206,9 @@ bench_rejoin() {
 }
 
 at_rest() {
-	local limit=$(($(now_ms) + 120000))
+	local limit=$(($(now_ms) + 300000))
 	until [ "$(api $A /api/v1/nodes | jq '[.items[]? | select(any(.metadata.finalizers[]?; contains("etcd")))] | length')" = 3 ]; do
-		[ "$(now_ms)" -lt "$limit" ] || { echo "K3s does not mark its Nodes in 120 s" >&2; return 1; }
+		[ "$(now_ms)" -lt "$limit" ] || { lost "K3s does not mark its Nodes"; return 1; }
 		sleep 1
 	done
 }
@@ -204,7 +218,7 @@ rejoined() {
 	local limit=$(($(now_ms) + 300000)) born
 	born=$(date -u -d "@$(($1 / 1000))" +%Y-%m-%dT%H:%M:%SZ)
 	until api $A /api/v1/nodes/$C | jq -e --arg t "$born" ".metadata.creationTimestamp >= \$t and $is_ready" >/dev/null 2>&1; do
-		[ "$(now_ms)" -lt "$limit" ] || { echo "$C not back in 300 s" >&2; return 1; }
+		[ "$(now_ms)" -lt "$limit" ] || { lost "$C not back"; return 1; }
 		sleep 0.3
 	done
 	T=$(($(now_ms) - $1))
