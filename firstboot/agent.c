@@ -108,6 +108,8 @@ static void fill_from_records(const struct records *r, struct node_view *v)
 	v->marker[0] = 0;
 	if (v->state == NODE_BLANK && r->formed && !str_eq(r->cluster, r->words.abandoned))
 		memcpy(v->marker, r->cluster, ID_LEN);
+	v->empty_log = v->state == NODE_JOINING && v->self && !v->n_voters && !v->n_learners &&
+		       !v->removed && !r->formed;
 }
 
 void agent_refresh(struct agent *a)
@@ -236,6 +238,7 @@ void agent_look(struct agent *a, struct round *ret)
 	pthread_mutex_lock(&a->lock);
 	ret->views[self] = a->me;
 	ret->words = a->rec.words;
+	ret->recovering = a->rec.recovering;
 	memcpy(ret->formation, a->rec.formation, ID_LEN);
 	snprintf(ret->trouble[self], WHY_LEN, "%s", a->trouble);
 	pthread_mutex_unlock(&a->lock);

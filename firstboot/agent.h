@@ -25,6 +25,7 @@ struct agent {
 	struct node_view me;
 	bool marked;	       /* the cluster carries our id (main thread) */
 	bool leaving_blank;    /* K3s is being started on a blank disk: no promise from now on */
+	bool starting;	       /* K3s is being started on its data: no retirement this moment */
 	char trouble[WHY_LEN]; /* why the own state is unknown, or "" */
 	struct {
 		char renewed[PULSE_LEN];
@@ -36,8 +37,7 @@ struct agent {
 	struct json *status; /* last progress, for the others' `phoenix status` */
 	char *status_text;   /* the same, to see a change */
 	/* Of the main thread alone: when K3s was last started, and when it may be again. */
-	int64_t started_at, next_start;
-	int64_t started_ms;	  /* started_at by the clock that nobody sets */
+	int64_t started_ms, next_start;
 	int64_t alone_since;	  /* since when no other K3s has answered; 0 = one does */
 	int through;		  /* whom it joined through */
 	char unpromoted[WHY_LEN]; /* why nobody makes this learner a voter, or "" */
@@ -51,6 +51,7 @@ struct agent {
 struct round {
 	struct node_view views[NODE_COUNT]; /* own one included */
 	struct words words;
+	bool recovering; /* by the same record as the words */
 	char formation[ID_LEN];
 	struct pulse pulse[NODE_COUNT];	   /* of this node's own lease, as each other saw it */
 	char trouble[NODE_COUNT][WHY_LEN]; /* why a node does not count as answering, for people; ""

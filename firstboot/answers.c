@@ -81,7 +81,7 @@ static void retire(struct agent *a, int from, const struct ask *ask, struct answ
 		snprintf(out->why, sizeof out->why, "cannot read its own disk: %s", a->trouble);
 		return;
 	}
-	if (a->leaving_blank) {
+	if (a->leaving_blank || a->starting) {
 		snprintf(out->why, sizeof out->why, "this node is just starting K3s");
 		return;
 	}
@@ -222,7 +222,11 @@ static bool apply_word(const struct agent *a, const struct ask *ask, struct reco
 	if (!recover && !str_eq(ask->word, "missing"))
 		return false;
 	if (recover && (a->me.state != NODE_MEMBER || a->leaving_blank)) {
-		snprintf(out->why, sizeof out->why, "this node is %s: nothing to keep",
+		snprintf(out->why, sizeof out->why,
+			 a->me.state == NODE_JOINING && !a->me.n_voters
+				 ? "K3s runs and has not told yet what this node is; without a "
+				   "quorum it is stopped and its disk read: try again in a minute"
+				 : "this node is %s: nothing to keep",
 			 node_state_name(a->me.state));
 		return false;
 	}

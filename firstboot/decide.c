@@ -150,6 +150,15 @@ static bool lone_clears(struct scene *s, int i)
 	if (v->state == NODE_JOINING && !v->removed && v->n_voters == 1 &&
 	    v->voters[0].id == s->me->self)
 		return true;
+	/* A learner's etcd tells nobody who else is a member. It becomes a voter, or its K3s is
+	 * stopped when nobody answers it: then its disk can be read. */
+	if (v->state == NODE_JOINING && !v->removed && !v->n_voters) {
+		say(s, ACT_WAIT,
+		    "by its own data this node is the only voter, and %s is joining a cluster and "
+		    "cannot tell yet which: waits until it is a voter or gives up",
+		    s->names[i]);
+		return false;
+	}
 	if (has_data(v)) {
 		say_old_disk(s, "has cluster data too", s->names[i]);
 		return false;
@@ -200,6 +209,13 @@ static void decide_with_data(struct scene *s)
 	}
 	if (superseded(s))
 		return;
+	/* Nothing was ever promised to others with such a log, neither a vote nor an entry; and etcd
+	 * would never come out of it by itself. */
+	if (s->me->empty_log) {
+		say(s, ACT_MOVE_ASIDE,
+		    "its etcd ended before it wrote anything: the empty data is kept aside");
+		return;
+	}
 	/* Never because a peer's list lacks this node: that answer can be older than our joining. */
 	if (s->me->removed) {
 		if (peer >= 0)

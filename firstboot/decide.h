@@ -42,6 +42,9 @@ struct node_view {
 			  known */
 	enum node_state state;
 	bool removed; /* its etcd data says that this member was removed from the cluster */
+	/* Its etcd made a log and ended before it wrote anything into it, on a disk that was never
+	 * part of a cluster. Known of the own node only. */
+	bool empty_log;
 	struct promise promise;
 	char cluster[ID_LEN]; /* the cluster its disk belongs to by phoenix's record, or "" */
 	int generation; /* of that record; 0 = none. A joiner records both before its data comes */

@@ -85,17 +85,16 @@ void joining_ask_promotion(struct agent *a)
 		a->unpromoted[0] = 0;
 }
 
-static bool other_answers(struct agent *a)
+/* By its list of members, which K3s tells with a quorum only, and long before its API is ready: that
+ * a K3s answers at all means nothing, it may be one that is joining like ours. */
+static bool cluster_answers(struct agent *a)
 {
-	for (int i = 0; i < NODE_COUNT; i++) {
-		struct fault f = { 0 };
-		int r = i == a->seed->self
-				? -ECONNREFUSED
-				: k3s_ready(NULL, agent_node(a, i)->address, a->seed->secrets, &f);
+	struct etcd_disk d;
 
-		if (r == 0 || r == -EAGAIN || r == -EACCES)
+	for (int i = 0; i < NODE_COUNT; i++)
+		if (i != a->seed->self && k3s_members_at(NULL, agent_node(a, i)->address,
+							 a->seed->secrets, &d, NULL) == 0)
 			return true;
-	}
 	return false;
 }
 
@@ -110,7 +109,7 @@ int joining_give_up(struct agent *a, struct fault *f)
 	    timer_now() - looked < ALONE_EVERY)
 		return 0;
 	looked = timer_now();
-	if (other_answers(a)) {
+	if (cluster_answers(a)) {
 		a->alone_since = 0;
 		return 0;
 	}

@@ -6,7 +6,6 @@
 #include "lib/timer.h"
 
 #include <errno.h>
-#include <time.h>
 #include <unistd.h>
 
 #define UNIT "k3s.service"
@@ -16,6 +15,7 @@
 #define IDLE_MS 150
 #define BARRED_MS 10000 /* without the permit systemd cannot start it, only we can */
 #define RESET_LIMIT 180000
+#define RESET_LINES 20000
 
 static void take(const char *text, const char *key, char *out, size_t size)
 {
@@ -195,9 +195,6 @@ int k3s_set_server(const struct fs *fs, const char *address, struct fault *f)
 int k3s_reset(const struct fs *fs, struct fault *f)
 {
 	static const char word[] = "Managed etcd cluster membership has been reset";
-	_free_ char *since = mem_printf("--since=@%lld", (long long)time(NULL));
-	const char *const argv[] = { "journalctl", "-u",	 UNIT,	"-o",
-				     "cat",	   "--no-pager", since, NULL };
 	int64_t until = timer_now() + RESET_LIMIT;
 	_str_ struct str said = { 0 };
 	struct k3s_unit u = { .pid = 1 };
@@ -214,7 +211,7 @@ int k3s_reset(const struct fs *fs, struct fault *f)
 	if (r == 0)
 		r = k3s_stop(fs, f);
 	if (r == 0)
-		r = proc_ok(&(struct proc){ .argv = argv, .max_output = 16 << 20 }, &said, f);
+		r = k3s_said(RESET_LINES, &said, f);
 	if (r == 0 && !strstr(str_text(&said), word))
 		r = fault_set(f, EREMOTEIO,
 			      "k3s server --cluster-reset ended without its word of success; see "

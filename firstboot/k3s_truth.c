@@ -12,6 +12,7 @@
 #define GATEWAY "https://127.0.0.1:2382/v3/"
 #define HEALTH "http://127.0.0.1:2381/health" /* plain, served before etcd serves anybody else */
 #define PEM_MAX 65536
+#define STARTED "Starting k3s.service" /* systemd's word, in every language */
 
 /* K3s answers with a Kubernetes Status; its message is the part for people. */
 static int not_ready(const char *address, const struct http_response *rs, struct fault *f)
@@ -224,17 +225,32 @@ static const struct trouble {
 	{ "address already in use", "a port that K3s needs is taken by another program", false },
 };
 
-int k3s_trouble(int64_t since, struct fault *f, bool *fatal)
+int k3s_said(int lines, struct str *ret, struct fault *f)
 {
-	_free_ char *from = mem_printf("--since=@%" PRId64, since);
-	const char *const argv[] = { "journalctl", "-u", "k3s.service", "-o", "cat",
-				     "--no-pager", "-n", "300",		from, NULL };
+	_free_ char *last = mem_printf("%d", lines);
+	const char *const argv[] = { "journalctl", "-u", "k3s.service", "-b",	      "-o", "cat",
+				     "-n",	   last, "-q",		"--no-pager", NULL };
+	_str_ struct str out = { 0 };
+	const char *from;
+	int r = proc_ok(&(struct proc){ .argv = argv, .timeout_ms = 10000, .max_output = 16 << 20 },
+			&out, f);
+
+	if (r < 0)
+		return r;
+	from = str_text(&out);
+	for (const char *at = from; (at = strstr(at, STARTED)); at += strlen(STARTED))
+		from = at;
+	str_add(ret, from);
+	return 0;
+}
+
+int k3s_trouble(struct fault *f, bool *fatal)
+{
 	const struct trouble *last = NULL;
 	const char *where = NULL;
 	_str_ struct str out = { 0 };
 
-	if (proc_ok(&(struct proc){ .argv = argv, .timeout_ms = 10000 }, &out, NULL) < 0 ||
-	    !out.len)
+	if (k3s_said(300, &out, NULL) < 0 || !out.len)
 		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(troubles); i++)
 		for (const char *at = out.p; (at = strstr(at, troubles[i].text)); at++)

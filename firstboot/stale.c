@@ -175,6 +175,7 @@ void stale_done(struct agent *a)
 	_kube_ struct kube *k = NULL;
 	struct fault f = { 0 };
 
+	seen.renewed[0] = 0; /* the lease is our own from now on */
 	if (!one.holder || !lease_held(&one))
 		return;
 	if (admin_kube(a, a->seed->self, &k, &f) < 0 || lease_release(&one, k, &f) < 0)

@@ -136,7 +136,6 @@ static bool leave_blank(struct agent *a, int node)
 
 static void note_start(struct agent *a)
 {
-	a->started_at = time(NULL);
 	a->started_ms = timer_now();
 	a->alone_since = 0;
 	a->unpromoted[0] = 0;
@@ -249,10 +248,26 @@ static int move_aside(struct agent *a, struct fault *f)
 		     : fault_set(f, EAGAIN, "the old cluster data was moved aside: decides again");
 }
 
-static int start(struct agent *a, struct fault *f)
+/* Between the decision and K3s's process this node grants no retirement, and starts nothing that was
+ * retired since the decision: who hears "retired" relies on it. */
+static bool begin_start(struct agent *a, const struct round *round)
 {
-	int r = start_k3s(a, false, f);
+	pthread_mutex_lock(&a->lock);
+	a->starting = a->rec.retired == round->views[a->seed->self].retired && !a->rec.recovering;
+	pthread_mutex_unlock(&a->lock);
+	return a->starting;
+}
 
+static int start(struct agent *a, const struct round *round, struct fault *f)
+{
+	int r;
+
+	if (!begin_start(a, round))
+		return fault_set(f, EAGAIN, "a recovery began this moment: decides again");
+	r = start_k3s(a, false, f);
+	pthread_mutex_lock(&a->lock);
+	a->starting = false;
+	pthread_mutex_unlock(&a->lock);
 	return r < 0 ? r : k3s_allow_restart(a->fs, f);
 }
 
@@ -270,7 +285,7 @@ static int may_start(struct agent *a, struct fault *f)
 
 	if (timer_now() >= a->next_start)
 		return 0;
-	if (!k3s_trouble(a->started_at, &why, &fatal))
+	if (!k3s_trouble(&why, &fatal))
 		fault_set(&why, EIO,
 			  "K3s ended without a word that is known; see journalctl -u k3s");
 	return fault_set(f, EAGAIN, "%s; tries again in %lld s", why.text,
@@ -301,7 +316,7 @@ static int act(struct agent *a, struct round *round, struct decision *d, struct 
 	case ACT_JOIN:
 		return join(a, round, d->through, f);
 	case ACT_START:
-		return start(a, f);
+		return start(a, round, f);
 	case ACT_MOVE_ASIDE:
 		return move_aside(a, f);
 	case ACT_STOP:
@@ -331,21 +346,25 @@ static bool is_back(const struct round *round, int self, int i)
 	return false;
 }
 
-static void set_words(struct records *r, const void *arg)
+/* Only these: another word may have come since. */
+static void end_missing(struct records *r, const void *arg)
 {
-	r->words = *(const struct words *)arg;
+	const bool *back = arg;
+
+	for (int i = 0; i < NODE_COUNT; i++)
+		r->words.missing[i] = r->words.missing[i] && !back[i];
 }
 
 static int end_words(struct agent *a, struct round *round, struct fault *f)
 {
-	bool changed = false;
+	bool back[NODE_COUNT] = { false }, changed = false;
 
-	for (int i = 0; i < NODE_COUNT; i++)
-		if (round->words.missing[i] && is_back(round, a->seed->self, i)) {
-			round->words.missing[i] = false;
-			changed = true;
-		}
-	return changed ? agent_record(a, set_words, &round->words, f) : 0;
+	for (int i = 0; i < NODE_COUNT; i++) {
+		back[i] = round->words.missing[i] && is_back(round, a->seed->self, i);
+		round->words.missing[i] = round->words.missing[i] && !back[i];
+		changed = changed || back[i];
+	}
+	return changed ? agent_record(a, end_missing, back, f) : 0;
 }
 
 int step_cluster_apply(struct boot *b, struct fault *f)
@@ -359,7 +378,7 @@ int step_cluster_apply(struct boot *b, struct fault *f)
 	if (!a)
 		return fault_set(f, EAGAIN, "the node exchange does not run");
 	agent_look(a, &round);
-	if (a->rec.recovering && round.views[a->seed->self].state != NODE_UNKNOWN)
+	if (round.recovering && round.views[a->seed->self].state != NODE_UNKNOWN)
 		return recover_go(a, &round, f);
 	if (end_words(a, &round, f) < 0)
 		return -f->code;

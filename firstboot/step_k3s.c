@@ -104,8 +104,7 @@ static int leave_when_removed(struct agent *a, struct fault *f)
 	if (timer_now() - looked < JOURNAL_MS)
 		return 0;
 	looked = timer_now();
-	if (!k3s_trouble(a->started_at, &said, &fatal) ||
-	    !strstr(said.text, "removed from the cluster"))
+	if (!k3s_trouble(&said, &fatal) || !strstr(said.text, "removed from the cluster"))
 		return 0;
 	log_warn("K3s says that this member was removed: stops it to join afresh");
 	return k3s_stop(a->fs, f) < 0 ? -f->code : fault_set(f, EAGAIN, "%s", said.text);
@@ -139,7 +138,7 @@ int step_k3s_apply(struct boot *b, struct fault *f)
 	bool fatal = false;
 
 	if (!a || !k3s_is_running()) {
-		if (!a || !k3s_trouble(a->started_at, f, &fatal))
+		if (!a || !k3s_trouble(f, &fatal))
 			return fault_set(f, EAGAIN, "K3s ended");
 		return fault_set(f, EAGAIN, "K3s ended: %s", f->text);
 	}

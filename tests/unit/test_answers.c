@@ -156,6 +156,20 @@ static void of_two_recoveries_the_higher_generation_wins_then_the_first_node(voi
 	end(&n);
 }
 
+/* Who hears "retired" relies on it: not in the moment in which K3s is started. */
+static void a_node_that_starts_k3s_does_not_retire(void **state)
+{
+	struct node n;
+
+	(void)state;
+	begin(&n, NODE_MEMBER);
+	n.a.starting = true;
+	assert_false(asked(&n, "phoenix-a", (struct ask){ .kind = ASK_RETIRE, .generation = 2 })
+			     .granted);
+	assert_int_equal(n.a.rec.retired, 0);
+	end(&n);
+}
+
 static void words_are_taken_from_the_node_itself_only(void **state)
 {
 	struct ask word = {
@@ -303,6 +317,7 @@ int main(void)
 		cmocka_unit_test(a_node_that_is_leaving_says_so),
 		cmocka_unit_test(a_blank_node_gives_up_its_promise_to_a_recovery),
 		cmocka_unit_test(of_two_recoveries_the_higher_generation_wins_then_the_first_node),
+		cmocka_unit_test(a_node_that_starts_k3s_does_not_retire),
 		cmocka_unit_test(words_are_taken_from_the_node_itself_only),
 		cmocka_unit_test(recover_replaces_what_was_declared_before),
 		cmocka_unit_test(only_what_is_on_the_disk_can_be_abandoned),

@@ -256,6 +256,12 @@ static void lone_learner(struct scene *s)
 	data(s, A, X, 1, 1, 3);
 	data(s, B, X, 1, 1, 3);
 }
+/* Its learner's etcd runs: it tells nobody who else is a member. */
+static void lone_joining(struct scene *s)
+{
+	lone(s);
+	data(s, B, X, 1, 0, 0);
+}
 static void lone_promise(struct scene *s)
 {
 	lone(s);
@@ -319,6 +325,12 @@ static void removed_alone(struct scene *s)
 	s->v[B].api_ready = false;
 }
 
+static void empty_log(struct scene *s)
+{
+	data(s, A, X, 1, 0, 0);
+	s->v[A].empty_log = true;
+}
+
 static void not_named(struct scene *s)
 {
 	ready(s);
@@ -376,6 +388,7 @@ static const struct row {
 	{ lone_data, ACT_STOP, false, "`phoenix abandon " X "` on phoenix-a" },
 	{ lone_data, ACT_STOP, false, "`phoenix recover --keep phoenix-a`" },
 	{ lone_learner, ACT_START, false, "" },
+	{ lone_joining, ACT_WAIT, false, "phoenix-b is joining a cluster" },
 	{ lone_promise, ACT_STOP, false, "`phoenix forget " Y "` on phoenix-c" },
 	{ lone_retired, ACT_START, false, "" },
 	{ lone_rejoined, ACT_STOP, true, "`phoenix abandon " X "` on phoenix-a" },
@@ -384,6 +397,7 @@ static const struct row {
 	{ retired_joined, ACT_START, false, "" },
 	{ removed, ACT_MOVE_ASIDE, false, "" },
 	{ removed_alone, ACT_WAIT, false, "until a member is ready" },
+	{ empty_log, ACT_MOVE_ASIDE, false, "kept aside" },
 	{ not_named, ACT_START, false, "`phoenix abandon " X "` on phoenix-a" },
 	{ abandoned, ACT_MOVE_ASIDE, true, "abandoned" },
 };
