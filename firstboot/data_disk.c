@@ -2,6 +2,7 @@
 #include "firstboot/data_disk.h"
 
 #include "firstboot/paths.h"
+#include "firstboot/rules.h"
 #include "lib/blkid.h"
 #include "lib/timer.h"
 
@@ -72,7 +73,7 @@ static int look(const char *path, struct data_disk *d, struct fault *f)
 		return r;
 	d->formatted =
 		str_eq(found.type, "ext4") && str_eq(found.label, DATA_LABEL) && !found.ambivalent;
-	d->foreign = !d->formatted && found.any;
+	d->foreign = !d->formatted && found.any && RULE(RULE_FOREIGN_DISK);
 	if (found.any)
 		describe(&found, d->what);
 	d->device = mem_strdup(real);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "cloud-init/config.h"
+#include "firstboot/rules.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -95,34 +96,6 @@ struct decision {
 	bool ask[NODE_COUNT]; /* ACT_ASK_PROMISES */
 	char why[WHY_LEN];    /* for people: what is so, what is missing, which word would help */
 };
-
-/* The rules, each removable for the mutation test. */
-enum rule {
-	RULE_UNKNOWN_WAITS,	/* a node that could not look does nothing */
-	RULE_BLANK_IS_POSITIVE, /* silence is not "blank": every node not declared missing must
-				   answer */
-	RULE_FIRST_FORMS,	/* only the first of those not declared missing forms */
-	RULE_ALL_PROMISE,   /* every node not declared missing must have promised this formation */
-	RULE_PROMISE_HOLDS, /* a promise given to one node is not given to another */
-	RULE_PROMISE_BLANK_ONLY, /* only a blank node promises */
-	RULE_NO_DATA_ELSEWHERE,	 /* nothing forms while a peer has data */
-	RULE_LONE_VOTER_ASKS,	 /* a lone voter starts only if no other node can be part of a newer
-				    cluster */
-	RULE_GENERATION,	 /* a node with data stops when it sees a higher generation */
-	RULE_OTHER_CLUSTER, /* a node with data stops when it sees another cluster that is ready */
-	RULE_RETIRED_STAYS, /* retired data is never started */
-	RULE_MARKER,	    /* another incarnation's marker forbids forming */
-	RULE_JOIN_NEEDS_READY, /* join only through an API that is ready, or while the cluster that
-				  we promised is being founded, through an etcd that answers */
-	RULE_OLD_GENERATION,   /* never join a cluster older than what this disk has seen */
-	RULE_OWN_PROMISE,      /* a node that promised another does not form */
-	RULE_RECOVER_ASKS,     /* recover needs every other node retired or declared destroyed */
-	RULE_COUNT,
-};
-#ifdef DECIDE_MUTANTS
-extern unsigned decide_removed; /* bit N set: rule N is removed. Tests only */
-#endif
-const char *rule_name(enum rule r);
 
 /* SELF is this node's index; VIEWS[SELF] is what it knows of itself (answered = true) at this
  * moment, the others what they answered in this round. Between this and K3s's start on a blank

@@ -4,12 +4,6 @@
 
 #include "firstboot/decide.h"
 
-#ifdef DECIDE_MUTANTS
-#define RULE(r) (!(decide_removed & (1u << (r))))
-#else
-#define RULE(r) true
-#endif
-
 static inline bool has_data(const struct node_view *v)
 {
 	return v->state == NODE_MEMBER || v->state == NODE_JOINING;

@@ -122,7 +122,7 @@ builder_ensure() { BUILDER=$CACHE/builder-$(builder_key); cache_make "${BUILDER#
 
 # Compiles the source tree for the node's distribution and installs it into
 # the stage. The tree is read-only for it: objects go to build/lab/product.
-# PHOENIX_LAB_REMOVE=RULE builds it without one rule of firstboot/decide.h.
+# PHOENIX_LAB_REMOVE=RULE builds it without one rule of firstboot/rules.h.
 product_build() {
 	local tmp=$LABS/product log=$LABS/product.log remove=${PHOENIX_LAB_REMOVE:-} flags=
 	[ -f "$REPO/Makefile" ] || { say "no Makefile yet: the nodes boot without the product"; return 0; }
