@@ -211,7 +211,7 @@ static void decide_with_data(struct scene *s)
 		return;
 	/* Nothing was ever promised to others with such a log, neither a vote nor an entry; and etcd
 	 * would never come out of it by itself. */
-	if (s->me->empty_log) {
+	if (s->me->empty_log && RULE(RULE_EMPTY_LOG)) {
 		say(s, ACT_MOVE_ASIDE,
 		    "its etcd ended before it wrote anything: the empty data is kept aside");
 		return;

@@ -33,6 +33,7 @@ const char *rule_name(enum rule r)
 		[RULE_OLD_GENERATION] = "old-generation",
 		[RULE_OWN_PROMISE] = "own-promise",
 		[RULE_RECOVER_ASKS] = "recover-asks",
+		[RULE_EMPTY_LOG] = "empty-log",
 	};
 
 	return (unsigned)r < ARRAY_LEN(names) ? names[r] : "?";

@@ -23,6 +23,7 @@ enum rule {
 	RULE_OLD_GENERATION,   /* never join a cluster older than what this disk has seen */
 	RULE_OWN_PROMISE,      /* a node that promised another does not form */
 	RULE_RECOVER_ASKS,     /* recover needs every other node retired or declared destroyed */
+	RULE_EMPTY_LOG,	       /* an etcd that never wrote an entry is begun anew */
 	RULE_COUNT,
 
 	/* Beside the decision: */

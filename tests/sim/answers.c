@@ -12,6 +12,7 @@ static void from_records(const struct disk *d, struct node_view *v)
 	v->marker[0] = 0;
 	if (v->state == NODE_BLANK && !str_eq(d->formed, d->words.abandoned))
 		memcpy(v->marker, d->formed, ID_LEN);
+	v->empty_log = d->etcd.wal && !d->etcd.n && !v->removed && !*d->formed;
 }
 
 /* What the etcd data says at this moment. */

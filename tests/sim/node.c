@@ -105,6 +105,19 @@ static void ask_step(struct world *w, int i)
 	}
 }
 
+/* Etcd makes its log first and writes into it then; the power may fail between. True: it did. */
+static bool cut_before_an_entry(struct world *w, int i)
+{
+	struct etcd *e = &w->m[i].disk.etcd;
+
+	if (w->quiet || !chance(w, 5))
+		return false;
+	e->n = e->commit = 0;
+	note(w, "%s: the power fails before etcd's log has an entry", node_names[i]);
+	power_off(w, i);
+	return true;
+}
+
 static void form_step(struct world *w, int i)
 {
 	struct machine *m = &w->m[i];
@@ -114,6 +127,8 @@ static void form_step(struct world *w, int i)
 		return;
 	oracle_form(w, i);
 	raft_form(w, i);
+	if (cut_before_an_entry(w, i))
+		return;
 	start_k3s(w, i);
 	note(w, "%s: FORMED %s, generation %d", node_names[i], m->disk.cluster, m->disk.generation);
 }
@@ -205,8 +220,9 @@ static void join_step(struct world *w, int i)
 	if (m->disk.etcd.wal)
 		broken(w, "data-lost: %s joins over etcd data", node_names[i]);
 	m->disk.etcd = m->joining;
-	start_k3s(w, i);
 	m->phase = PHASE_IDLE;
+	if (!cut_before_an_entry(w, i))
+		start_k3s(w, i);
 }
 
 /* The word that a node is destroyed ends when what came in its place has joined. */

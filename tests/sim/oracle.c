@@ -140,7 +140,7 @@ void oracle_reset(struct world *w, int i)
 void oracle_aside(struct world *w, int i)
 {
 	const struct machine *m = &w->m[i];
-	bool ready = false;
+	bool ready = !m->disk.etcd.n; /* a log without an entry needs nobody */
 
 	if (*m->disk.cluster && str_eq(m->disk.cluster, m->disk.words.abandoned))
 		return;
