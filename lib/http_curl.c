@@ -6,6 +6,9 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
+
+#define NO_GNUTLS "GNUTLS_NO_IMPLICIT_INIT"
 
 static struct curl_calls calls;
 static char problem[256]; /* why it could not be loaded */
@@ -28,8 +31,13 @@ static void load(void)
 		{ "curl_slist_append", &calls.slist_append },
 		{ "curl_slist_free_all", &calls.slist_free_all },
 	};
+	/* One of the protocols that we never speak brings GnuTLS, which starts up when it is loaded
+	 * and keeps 0.7 MB (measured). */
+	bool set = setenv(NO_GNUTLS, "1", 0) == 0;
 	void *so = dlopen("libcurl.so.4", RTLD_LAZY);
 
+	if (set)
+		unsetenv(NO_GNUTLS);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		void *call = so ? dlsym(so, names[i].name) : NULL;
 
