@@ -6,6 +6,7 @@
 #include "lib/table.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 
 #ifndef PHOENIX_VERSION
@@ -76,6 +77,7 @@ int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "--help";
 
+	signal(SIGXFSZ, SIG_IGN); /* a limit is an error like a full disk, with clearing up */
 	if (str_eq(name, "--help") || str_eq(name, "-h") || str_eq(name, "help")) {
 		help();
 		return argc > 1 ? EXIT_DONE : EXIT_USAGE;

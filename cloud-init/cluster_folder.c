@@ -2,6 +2,7 @@
 #include "cloud-init/cluster_folder.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 void cluster_folder_free(struct cluster_folder *c)
 {
@@ -20,9 +21,10 @@ int cluster_folder_mistakes(const char *dir, const struct diags *d, struct fault
 /* Others on this machine must not read the keys to the cluster. */
 static void check_mode(const struct fs *fs, const char *shown, struct diags *d)
 {
+	_fd_ int fd = fs_openat(fs, SECRETS_FILE, O_PATH, 0, NULL);
 	struct stat st;
 
-	if (fs_stat(fs, SECRETS_FILE, &st, NULL) == 0 && S_ISREG(st.st_mode) && st.st_mode & 077)
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_mode & 077)
 		diag_add(d, shown, 0, 0, NULL, "others may read it (mode %04o); allowed: chmod 600",
 			 st.st_mode & 07777);
 }
@@ -35,6 +37,17 @@ static void cannot_read(const char *shown, const struct fault *f, struct diags *
 	diag_add(d, shown, 0, 0, NULL, "%s", colon ? colon + 2 : f->text);
 }
 
+/* A link to nowhere in the folder is not "missing": what would be made in its place would be new keys. */
+static bool leads_out(const struct fs *fs, const char *name, const char *shown, struct diags *d)
+{
+	if (!fs_exists(fs, name))
+		return false;
+	diag_add(
+		d, shown, 0, 0, NULL,
+		"is a link that leads out of the folder, or to nothing: put the file itself there");
+	return true;
+}
+
 static void read_secrets(const struct fs *fs, const char *shown, enum secrets_scope scope,
 			 struct cluster_folder *c, struct diags *d)
 {
@@ -42,6 +55,8 @@ static void read_secrets(const struct fs *fs, const char *shown, enum secrets_sc
 	struct fault f = { 0 };
 	int r = fs_read(fs, SECRETS_FILE, YAML_TEXT_MAX, &text, &f);
 
+	if (r == -ENOENT && leads_out(fs, SECRETS_FILE, shown, d))
+		return;
 	if (r == -ENOENT && scope == SECRETS_PARTIAL)
 		return;
 	if (r == -ENOENT)
@@ -67,7 +82,9 @@ int cluster_folder_read(const char *dir, enum secrets_scope scope, struct cluste
 		return fault_set(f, EINVAL, "%s is no folder of a cluster; phoenix init makes one",
 				 dir);
 	r = fs_read(&fs, DESCRIPTION_FILE, YAML_SCALAR_MAX, &c->description, &why);
-	if (r == -ENOENT)
+	if (r == -ENOENT && leads_out(&fs, DESCRIPTION_FILE, description, d))
+		;
+	else if (r == -ENOENT)
 		diag_add(d, description, 0, 0, NULL, "is missing; phoenix init makes one");
 	else if (r < 0)
 		cannot_read(description, &why, d);

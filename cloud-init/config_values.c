@@ -2,6 +2,7 @@
 #include "cloud-init/config_values.h"
 
 #include "lib/cron.h"
+#include "lib/crypto.h"
 #include "lib/str.h"
 #include "lib/units.h"
 
@@ -130,7 +131,9 @@ const char *value_network(char *text)
 		return "not a network";
 	if (!*length)
 		return "without the length of the network";
-	if (!isdigit((unsigned char)length[1]) || !str_to_long(length + 1, 0, bits, &prefix))
+	/* nft takes a leading zero for octal: /024 would be /20 */
+	if (!isdigit((unsigned char)length[1]) || (length[1] == '0' && length[2]) ||
+	    !str_to_long(length + 1, 0, bits, &prefix))
 		return "not a network";
 	for (int i = (int)prefix; i < bits; i++)
 		if (bytes[i / 8] >> (7 - i % 8) & 1)
@@ -174,6 +177,28 @@ const char *value_device(char *text)
 		       : "not a path of a disk";
 }
 
+/* BODY, up to a space, is base64 of fields that each have their length in front (RFC 4253, 6.6), the
+ * first of which is the kind, and nothing behind the last. */
+static bool is_whole_key(const char *kind, const char *body)
+{
+	_str_ struct str blob = { 0 };
+	size_t at = 0, fields = 0;
+
+	if (!crypto_base64_decode(body, strcspn(body, " "), &blob))
+		return false;
+	while (blob.len - at >= 4) {
+		const unsigned char *p = (const unsigned char *)blob.p + at;
+		size_t n = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+
+		if (n > blob.len - at - 4 ||
+		    (!fields && (n != strlen(kind) || memcmp(p + 4, kind, n) != 0)))
+			return false;
+		at += 4 + n;
+		fields++;
+	}
+	return at == blob.len && fields >= 2;
+}
+
 const char *value_ssh_key(char *text)
 {
 	static const char *const kinds[] = { "ssh-ed25519",
@@ -183,20 +208,15 @@ const char *value_ssh_key(char *text)
 					     "ecdsa-sha2-nistp521",
 					     "sk-ssh-ed25519@openssh.com",
 					     "sk-ecdsa-sha2-nistp256@openssh.com" };
-	size_t n = strcspn(text, " "), body;
+	size_t n = strcspn(text, " ");
 
 	if (strstr(text, "PRIVATE KEY"))
 		return "a private key";
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		if (strlen(kinds[i]) != n || strncmp(text, kinds[i], n) != 0)
 			continue;
-		body = strcspn(text + n + !!text[n], " ");
-		/* every key's first field is its kind's length, three zero bytes ahead: "AAAA" in
-		 * base64 */
-		return body >= 60 && str_starts(text + n + 1, "AAAA") &&
-				       strspn(text + n + 1, word) - strspn(text + n + 1, "-_.") <=
-					       body &&
-				       !strpbrk(text + n + 1 + body, "\"\\")
+		return text[n] && is_whole_key(kinds[i], text + n + 1) &&
+				       !strpbrk(text + n + 1, "\"\\")
 			       ? NULL
 			       : "not a whole SSH public key";
 	}

@@ -22,7 +22,7 @@ const char init_usage[] =
 	"               or the certificates of nodes that were renamed. What is there stays.\n";
 
 static const char gitignore[] =
-	"# keys to the cluster, and the seeds that carry them\n" SECRETS_FILE "\n/seeds/\n";
+	"# keys to the cluster, and the seeds that carry them\n" SECRETS_FILE "\n/seeds/\n.phoenix-*\n";
 
 static char *last_part(const char *dir)
 {

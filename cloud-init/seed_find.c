@@ -39,11 +39,23 @@ static void recall(const struct fs *fs, struct memory *m)
 		strv_add(&m->seen, line);
 }
 
+/* What SEED_SEEN says of a seed that lay there and was not taken: it is known, and not ours to
+ * remove. */
+#define UNUSED " unused"
+
+static bool was_unused(const struct memory *m, const char *sha256)
+{
+	_free_ char *line = mem_printf("%s" UNUSED, sha256);
+
+	return strv_has(&m->seen, line);
+}
+
 static bool is_known(void *user, const char *sha256)
 {
 	const struct memory *m = user;
 
-	return m->seed && (str_eq(m->seed->sha256, sha256) || strv_has(&m->seen, sha256));
+	return m->seed && (str_eq(m->seed->sha256, sha256) || strv_has(&m->seen, sha256) ||
+			   was_unused(m, sha256));
 }
 
 static void warn(struct diags *d, const char *source, const char *what)
@@ -68,6 +80,12 @@ static struct seed *corrected(const struct memory *m, const struct seed_candidat
 		warn(d, x->source,
 		     "a seed that was replaced (to go back to it, change a comment in "
 		     "phoenix.yaml)");
+		return NULL;
+	}
+	if (was_unused(m, x->sha256)) {
+		warn(d, x->source,
+		     "a seed that lay there when another was taken (to have it taken now, change a "
+		     "comment in phoenix.yaml and write the seeds anew)");
 		return NULL;
 	}
 	if (seed_parse(x->source, str_text(&x->text), x->text.len, &seed, d) < 0) {
@@ -118,9 +136,14 @@ static void remember(const struct seed_candidates *c, const struct memory *m, st
 {
 	strv_each (sha256, &m->seen)
 		strv_add(&s->seen, sha256);
-	for (size_t i = 0; i < c->n; i++)
-		if (*c->v[i].sha256 && !strv_has(&s->seen, c->v[i].sha256))
-			strv_add(&s->seen, c->v[i].sha256);
+	for (size_t i = 0; i < c->n; i++) {
+		const char *sha256 = c->v[i].sha256;
+		bool unused = !m->seed && !str_eq(sha256, s->sha256);
+		_free_ char *line = mem_printf("%s%s", sha256, unused ? UNUSED : "");
+
+		if (*sha256 && !is_known((void *)(uintptr_t)m, sha256) && !strv_has(&s->seen, line))
+			strv_add(&s->seen, line);
+	}
 	if (!strv_has(&s->seen, s->sha256))
 		strv_add(&s->seen, s->sha256);
 	strv_sort(&s->seen);

@@ -7,6 +7,13 @@
 
 #include <errno.h>
 
+/* The name under which a seed is overwritten: a power cut must leave no half of one where it would be
+ * taken for a seed. */
+#define GONE ".phoenix-seed.gone"
+
+/* Places that could not be cleaned, since this program runs: told, and not tried for ever. */
+static struct strv stuck;
+
 struct scrubbing {
 	const struct strv *seen;
 	const char *imported; /* its SHA-256 */
@@ -22,17 +29,37 @@ static bool is_spent(const struct scrubbing *x, const char *sha256)
 	return str_eq(sha256, x->imported) || strv_has(x->seen, sha256);
 }
 
-/* Is there a spent seed in FOLDER? */
+/* Is there a spent seed in FOLDER, or what is left of one? */
 static bool holds(const struct scrubbing *x, const struct fs *fs, const char *folder)
 {
 	_free_ char *path = mem_printf("%s/" SEED_FILE, folder);
+	_free_ char *gone = mem_printf("%s/" GONE, folder);
 	_secret_ struct str text = { 0 };
 	char sha256[65];
 
+	if (fs_exists(fs, gone))
+		return true;
 	if (fs_read(fs, path, SEED_MAX, &text, NULL) < 0)
 		return false;
 	crypto_sha256_hex(str_text(&text), text.len, sha256);
 	return is_spent(x, sha256);
+}
+
+/* What an interrupted run had begun first, then the seed, if it is spent. */
+static int shred(const struct scrubbing *x, const struct fs *fs, const char *folder,
+		 struct fault *f)
+{
+	_free_ char *path = mem_printf("%s/" SEED_FILE, folder);
+	_free_ char *gone = mem_printf("%s/" GONE, folder);
+	struct stat st;
+	int r = fs_shred(fs, gone, f);
+
+	if (r < 0 || !holds(x, fs, folder))
+		return r;
+	if (fs_stat(fs, path, &st, NULL) == 0 && S_ISLNK(st.st_mode))
+		return fault_set(f, ELOOP, "it is a link: remove what it leads to");
+	r = fs_rename(fs, path, gone, f);
+	return r < 0 ? r : fs_shred(fs, gone, f);
 }
 
 static void stays(struct scrubbing *x, const char *shown, const char *why)
@@ -40,18 +67,27 @@ static void stays(struct scrubbing *x, const char *shown, const char *why)
 	diag_add(x->left, shown, 0, 0, NULL, "still carries the seed with its secrets: %s", why);
 }
 
+static void fails(struct scrubbing *x, const char *shown, const char *why)
+{
+	stays(x, shown, why);
+	if (!strv_has(&stuck, shown))
+		strv_add(&stuck, shown);
+}
+
 static void scrub_folder(struct scrubbing *x, const struct fs *fs, const char *folder,
 			 const char *shown)
 {
-	_free_ char *path = mem_printf("%s/" SEED_FILE, folder);
 	struct fault f = { 0 };
 
 	if (!holds(x, fs, folder))
 		return;
-	if (x->dry || fs_shred(fs, path, &f) >= 0)
+	if (x->dry && strv_has(&stuck, shown)) {
+		stays(x, shown, "it could not be removed");
+	} else if (x->dry || shred(x, fs, folder, &f) >= 0) {
 		x->count++;
-	else
-		stays(x, shown, f.text);
+	} else {
+		fails(x, shown, f.text);
+	}
 }
 
 static bool medium_holds(const struct scrubbing *x, const char *device)
@@ -70,12 +106,14 @@ static void scrub_medium(struct scrubbing *x, const char *device)
 
 	if (!medium_holds(x, device))
 		return;
-	if (!seed_medium_writable(device))
+	if (x->dry && strv_has(&stuck, shown))
+		stays(x, shown, "it could not be removed");
+	else if (!seed_medium_writable(device))
 		stays(x, shown, "the medium cannot be written");
 	else if (x->dry)
 		x->count++;
 	else if (seed_medium_open(device, true, &m, &f) < 0)
-		stays(x, shown, f.text);
+		fails(x, shown, f.text);
 	else
 		scrub_folder(x, &m.fs, "", shown);
 }

@@ -9,6 +9,8 @@
 #include "lib/staging.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #define MARKER ".phoenix-seeds"
 #define IMAGE_SECTORS "2048" /* 1 MiB */
@@ -36,12 +38,26 @@ static const char marker_text[] = "seeds made by phoenix; replaced as a whole by
 static int check_names(const struct cluster_config *c, const struct strv *names, const char *option,
 		       struct fault *f)
 {
+	_strv_ struct strv unknown = { 0 };
+	_free_ char *all = NULL;
+
 	strv_each (name, names)
 		if (config_node(c, name) < 0)
-			return fault_set(
-				f, EINVAL,
-				"%s: '%s' is no node of the description; allowed: %s, %s or %s",
-				option, name, c->nodes[0].name, c->nodes[1].name, c->nodes[2].name);
+			strv_add(&unknown, name);
+	if (!unknown.n)
+		return 0;
+	all = strv_sentence(&unknown);
+	return fault_set(f, EINVAL, "%s: no node of the description: %s; allowed: %s, %s or %s",
+			 option, all, c->nodes[0].name, c->nodes[1].name, c->nodes[2].name);
+}
+
+/* A word that no seed of this run would carry. */
+static int check_wipe(const struct strv *only, const struct strv *wipe, struct fault *f)
+{
+	strv_each (name, wipe)
+		if (only->n && !strv_has(only, name))
+			return fault_set(f, EINVAL, "--wipe %s: its seed is not among --node",
+					 name);
 	return 0;
 }
 
@@ -81,6 +97,16 @@ static int write_image(const char *folder, const char *image, struct fault *f)
 	return r;
 }
 
+/* The other files are durable when they are written; mtools leaves that to us. */
+static int sync_image(const struct fs *fs, const char *name, struct fault *f)
+{
+	_fd_ int fd = fs_openat(fs, name, O_RDONLY, 0, f);
+
+	if (fd < 0)
+		return fd;
+	return fsync(fd) < 0 ? fault_errno(f, "%s", name) : 0;
+}
+
 static int write_file(const struct fs *fs, const char *node, const char *name, mode_t mode,
 		      const struct str *text, struct fault *f)
 {
@@ -113,31 +139,70 @@ static int write_node(const struct staging *st, const struct cluster_folder *c, 
 		r = write_file(&st->fs, node, "network-config", 0644, &files.network_config, f);
 	if (r >= 0)
 		r = write_file(&st->fs, node, SEED_FILE, 0600, &files.seed, f);
-	return r < 0 ? r : write_image(folder, image, f);
+	if (r >= 0)
+		r = write_image(folder, image, f);
+	return r < 0 ? r : sync_image(&st->fs, image_name, f);
+}
+
+/* What in the folder NODE, or beside it, this command did not make; NULL = nothing. */
+static char *foreign_in(const struct fs *fs, const struct strv *names, const char *name)
+{
+	_free_ char *image = mem_printf("%s.img", name), *node = NULL;
+	_strv_ struct strv inside = { 0 };
+
+	if (str_eq(name, MARKER))
+		return NULL;
+	if (str_ends(name, ".img")) {
+		node = mem_strndup(name, strlen(name) - 4);
+		return strv_has(names, node) ? NULL : mem_strdup(name);
+	}
+	if (!strv_has(names, image) || fs_list(fs, name, &inside, NULL) < 0)
+		return mem_strdup(name);
+	strv_each (file, &inside)
+		if (!str_eq(file, "meta-data") && !str_eq(file, "user-data") &&
+		    !str_eq(file, "network-config") && !str_eq(file, SEED_FILE))
+			return mem_printf("%s/%s", name, file);
+	return NULL;
 }
 
 /* Only what this command made may go away. */
-static bool is_ours(const char *out, struct fault *f)
+static int check_ours(const char *out, struct fault *f)
 {
 	_fs_ struct fs fs = { .fd = -1 };
 	_strv_ struct strv names = { 0 };
+	int r = fs_open(&fs, out, f);
 
-	if (fs_open(&fs, out, f) < 0)
-		return f->code == ENOENT;
-	return fs_list(&fs, "/", &names, f) == 0 && (!names.n || strv_has(&names, MARKER));
+	if (r == -ENOENT) {
+		fault_clear(f);
+		return 0;
+	}
+	if (r == 0)
+		r = fs_list(&fs, "/", &names, f);
+	if (r < 0)
+		return r;
+	if (names.n && !strv_has(&names, MARKER))
+		return fault_set(f, EINVAL, "%s holds something else than seeds; name a new folder",
+				 out);
+	strv_each (name, &names) {
+		_free_ char *foreign = foreign_in(&fs, &names, name);
+
+		if (foreign)
+			return fault_set(f, EINVAL,
+					 "%s holds %s, which phoenix seed did not make: move it "
+					 "elsewhere, or name a new folder",
+					 out, foreign);
+	}
+	return 0;
 }
 
 static int write_all(const struct cluster_folder *c, const char *out, const struct strv *only,
 		     const struct strv *wipe, struct fault *f)
 {
 	_staging_ struct staging st = { .fs.fd = -1 };
-	int r;
+	int r = check_ours(out, f);
 
-	if (!is_ours(out, f))
-		return fault_set(f, EINVAL, "%s holds something else than seeds; name a new folder",
-				 out);
-	fault_clear(f);
-	r = staging_begin(&st, out, f);
+	if (r >= 0)
+		r = staging_begin(&st, out, f);
 	if (r >= 0)
 		r = fs_write_text(&st.fs, MARKER, 0600, marker_text, f);
 	for (int i = 0; r >= 0 && i < NODE_COUNT; i++) {
@@ -168,7 +233,7 @@ int seed_run(int argc, char **argv, struct fault *f)
 				 "one folder and -o OUT, please; see phoenix seed --help");
 	if (cluster_folder_read(argv[r], SECRETS_CLUSTER, &c, &d, f) < 0 ||
 	    check_names(c.config, &only, "--node", f) < 0 ||
-	    check_names(c.config, &wipe, "--wipe", f) < 0)
+	    check_names(c.config, &wipe, "--wipe", f) < 0 || check_wipe(&only, &wipe, f) < 0)
 		return -f->code;
 	r = write_all(&c, out, &only, &wipe, f);
 	if (r < 0)

@@ -15,7 +15,7 @@ static int scrub(struct boot *b, bool dry, struct fault *f)
 		return fault_set(f, ENOENT, "the seed is not imported: its medium is left alone");
 	n = seed_scrub(&b->fs, dry, &left, f);
 	strv_each (line, &left.lines)
-		if (n >= 0 && dry)
+		if (n >= 0)
 			step_note(b, "%s", line);
 	return n;
 }

@@ -231,3 +231,22 @@ bool crypto_key_is_sec1(const char *pem)
 	ERR_clear_error();
 	return sec1;
 }
+
+bool crypto_base64_decode(const char *text, size_t n, struct str *out)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t body = strspn(text, digits), pad;
+	_free_ unsigned char *bytes = NULL;
+
+	if (body > n)
+		body = n;
+	pad = n - body;
+	if (!n || n % 4 || pad > 2 || strspn(text + body, "=") < pad || n > INT32_MAX)
+		return false;
+	bytes = mem_alloc(n / 4 * 3);
+	if (EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)n) < 0)
+		return false;
+	str_add_n(out, (const char *)bytes, n / 4 * 3 - pad);
+	return true;
+}

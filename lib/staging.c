@@ -1,12 +1,16 @@
 /* See staging.h. */
 #include "lib/staging.h"
 
+#include "lib/log.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #define OPEN_FOLDERS 16
+#define PREFIX ".phoenix-"
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
 {
@@ -16,9 +20,36 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
-static void remove_tree(const char *path)
+static bool remove_tree(const char *path)
 {
-	nftw(path, remove_one, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS);
+	return nftw(path, remove_one, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS) == 0;
+}
+
+/* A folder that this program made and was killed over: ours alone, and nobody holds its lock. */
+static bool is_left_over(const char *path)
+{
+	_fd_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
+	       (st.st_mode & 07777) == 0700 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+/* They hold secrets, and nobody would look for them. */
+static void remove_left_over(const char *parent)
+{
+	_fs_ struct fs fs = { .fd = -1 };
+	_strv_ struct strv names = { 0 };
+
+	if (fs_open(&fs, parent, NULL) < 0 || fs_list(&fs, "/", &names, NULL) < 0)
+		return;
+	strv_each (name, &names) {
+		_free_ char *path = mem_printf("%s%s", parent, name);
+
+		if (str_starts(name, PREFIX) && strlen(name) == strlen(PREFIX "XXXXXX") &&
+		    is_left_over(path))
+			remove_tree(path);
+	}
 }
 
 /* Is TARGET the folder that the caller's shell stands in? After the rename it would stand in a
@@ -45,12 +76,19 @@ int staging_begin(struct staging *s, const char *target, struct fault *f)
 				 target);
 	slash = strrchr(clean, '/');
 	parent = slash ? mem_strndup(clean, (size_t)(slash - clean) + 1) : mem_strdup("./");
-	temporary = mem_printf("%s.phoenix-XXXXXX", parent);
+	remove_left_over(parent);
+	temporary = mem_printf("%s" PREFIX "XXXXXX", parent);
 	if (!mkdtemp(temporary))
 		return fault_errno(f, "%s", parent);
 	r = fs_open(&s->fs, temporary, f);
+	if (r == 0)
+		r = s->lock = open(temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r >= 0 && flock(s->lock, LOCK_EX | LOCK_NB) < 0)
+		r = -1;
 	if (r < 0) {
+		r = f && f->code ? -f->code : fault_errno(f, "%s", temporary);
 		rmdir(temporary);
+		staging_abort(s);
 		return r;
 	}
 	s->temporary = TAKE_PTR(temporary);
@@ -76,8 +114,10 @@ int staging_commit(struct staging *s, bool replace, struct fault *f)
 	if (r < 0 && replace && (errno == ENOTEMPTY || errno == EEXIST)) {
 		/* exchanged in one step: there is no moment without the folder */
 		r = renameat2(AT_FDCWD, s->temporary, AT_FDCWD, s->target, RENAME_EXCHANGE);
-		if (r == 0)
-			remove_tree(s->temporary);
+		if (r == 0 && !remove_tree(s->temporary))
+			log_warn("%s: what was there before could not be removed; it carries "
+				 "secrets",
+				 s->temporary);
 	}
 	if (r < 0)
 		return fault_errno(f, "%s", s->target);
@@ -93,7 +133,10 @@ void staging_abort(struct staging *s)
 		remove_tree(s->temporary);
 	free(s->temporary);
 	free(s->target);
-	if (s->fs.path)
+	if (s->fs.path) {
 		fs_close(&s->fs);
+		if (s->lock >= 0)
+			close(s->lock);
+	}
 	*s = (struct staging){ 0 };
 }

@@ -135,24 +135,36 @@ static void test_values(void **state)
 		{ value_ipv4, "192.0.2.1|10.0.0.1",
 		  "|0.0.0.0|127.0.0.1|224.0.0.1|255.255.255.255|169.254.1.1|1.2.3|1.2.3.4/5|::1" },
 		{ value_address, "192.0.2.1/24|10.1.2.3/8",
-		  "192.0.2.1|192.0.2.0/24|192.0.2.255/24|192.0.2.1/30|192.0.2.1/7|192.0.2.1/|192.0.2.1/024|192.0.2.1/-1|/24" },
+		  "192.0.2.1|192.0.2.0/24|192.0.2.255/24|192.0.2.1/30|192.0.2.1/7|192.0.2.1/"
+		  "|192.0.2.1/024|192.0.2.1/-1|/24" },
 		{ value_network, "0.0.0.0/0|198.51.100.0/24|198.51.100.7/32|2001:db8::/32|::/0",
-		  "|198.51.100.7/24|198.51.100.0|198.51.100.0/33|2001:db8::1/32|2001:db8::/129|x/8|/8" },
+		  "|198.51.100.7/24|198.51.100.0|198.51.100.0/33|198.51.100.0/024|2001:db8::/"
+		  "032|10.0.0.0/08|2001:db8::1/32|2001:db8::/129|x/8|/8" },
 		{ value_server, "192.0.2.1|2001:db8::1|ntp.example.org", "|ntp|127.0.0.1|a b.c" },
 		{ value_mac, "52:54:00:00:00:0a|AA:BB:CC:DD:EE:FF",
-		  "|52:54:00:00:00|53:54:00:00:00:0a|00:00:00:00:00:00|52-54-00-00-00-0a|g2:54:00:00:00:0a" },
+		  "|52:54:00:00:00|53:54:00:00:00:0a|00:00:00:00:00:00|52-54-00-00-00-0a|g2:54:00:"
+		  "00:00:0a" },
 		{ value_device, "/dev/vda|/dev/disk/by-id/nvme-a_b:1",
 		  "|vda|/dev/|/dev/../x|/dev/a b|/dev//a|/dev/a/|/etc/x|/dev/$(x)" },
 		{ value_duration, "21d", "x" },
 		{ value_size, "1Gi|1024Mi", "1023Mi|1G" },
 		{ value_url, "https://acme.example.org/directory|https://192.0.2.1:14000/dir",
-		  "|http://a.b|https://|https://a b.c|https://a.b@c.d|https://a.b:0|https://a.b:x|ftp://a.b" },
+		  "|http://a.b|https://|https://a "
+		  "b.c|https://a.b@c.d|https://a.b:0|https://a.b:x|ftp://a.b" },
 		{ value_endpoint, "http://minio:9000|https://s3.example.org",
 		  "s3.example.org|http://|http://A B" },
 		{ value_bucket, "abc|a.b-c", "|ab|-ab|ab-|Abc|a_bc" },
 		{ value_word, "eu-central-1|a/b", "/a|a b|../a|a'b" },
 	};
+	static const char nistp256[] =
+		"ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBB"
+		"Eo2pRlWBuPRMZpHWmRj2nGdDEvLxM2IVgGf6lJmqPpmIZ2ZsHuGmyrYdsOOUDrRMtFE6o6T5Prd"
+		"0Y0c5Zs5rlw= b";
 	_free_ char *rsa = mem_printf("ssh-rsa %s", strrchr(key, ' ') + 1),
+		    *ecdsa = mem_strdup(nistp256), *cut = mem_strndup(key, strlen(key) - 4),
+		    *marks = mem_printf(
+			    "ssh-ed25519 AAAA%.64s",
+			    "!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!"),
 		    *named = mem_printf("%s me@host and more", key);
 	_free_ char *quote = mem_printf("%s a\"b", key), *option = mem_printf("no-pty %s", key);
 
@@ -161,7 +173,10 @@ static void test_values(void **state)
 		try(&values[i], values[i].good, true);
 		try(&values[i], values[i].bad, false);
 	}
-	assert_null(value_ssh_key(rsa));
+	assert_non_null(value_ssh_key(rsa));
+	assert_null(value_ssh_key(ecdsa));
+	assert_non_null(value_ssh_key(cut));
+	assert_non_null(value_ssh_key(marks));
 	assert_null(value_ssh_key(named));
 	assert_non_null(value_ssh_key(quote));
 	assert_non_null(value_ssh_key(option));
