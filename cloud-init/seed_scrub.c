@@ -58,7 +58,9 @@ static int shred(const struct scrubbing *x, const struct fs *fs, const char *fol
 		return r;
 	if (fs_stat(fs, path, &st, NULL) == 0 && S_ISLNK(st.st_mode))
 		return fault_set(f, ELOOP, "it is a link: remove what it leads to");
-	r = fs_rename(fs, path, gone, f);
+	/* not every file system of a stick can rename without replacing: then where it lies */
+	fs_rename(fs, path, gone, NULL);
+	r = fs_shred(fs, path, f);
 	return r < 0 ? r : fs_shred(fs, gone, f);
 }
 

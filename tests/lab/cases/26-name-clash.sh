@@ -24,7 +24,7 @@ wrong_machine() {
 
 # Renews C's lease as its kubelet would, until the file is gone.
 living_lease() {
-	while [ -e "$STATE.alive" ]; do
+	while [ -e "$STATE/alive" ]; do
 		on "$A" sh -c 'kubectl -n kube-node-lease patch lease "$1" --type=merge --request-timeout=2s \
 			-p "{\"spec\":{\"renewTime\":\"$(date -u +%Y-%m-%dT%H:%M:%S.%6NZ)\"}}"' _ "$C" >/dev/null 2>&1 || true
 		sleep 1
@@ -37,13 +37,13 @@ second_lives() {
 	uid=$(uid_of "$C")
 	lab cut "$C"
 	lab wipe "$C"
-	touch "$STATE.alive"
+	touch "$STATE/alive"
 	living_lease &
 	lab boot "$C"
 	within 90 "$C says that another lives" tells "$C" "another machine is alive as $C"
 	stays 15 "the Node of the living one stays" uid_is "$uid"
 	must_not "$C runs K3s" k3s_runs "$C"
-	rm -f "$STATE.alive"
+	rm -f "$STATE/alive"
 	wait
 	within "$JOIN_LIMIT" "$C joins when the other is off" well "$A"
 }
