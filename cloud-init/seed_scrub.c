@@ -6,12 +6,14 @@
 #include "lib/crypto.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 /* The name under which a seed is overwritten: a power cut must leave no half of one where it would be
  * taken for a seed. */
 #define GONE ".phoenix-seed.gone"
 
-/* Places that could not be cleaned, since this program runs: told, and not tried for ever. */
+/* What could not be removed, and from where, since this program runs: told, and not tried for ever.
+ * Another seed in the same place is tried. */
 static struct strv stuck;
 
 struct scrubbing {
@@ -19,6 +21,7 @@ struct scrubbing {
 	const char *imported; /* its SHA-256 */
 	bool dry;
 	struct diags *left;
+	char found[65]; /* by holds(): the seed's SHA-256, or "gone" */
 	int count;
 };
 
@@ -30,24 +33,23 @@ static bool is_spent(const struct scrubbing *x, const char *sha256)
 }
 
 /* Is there a spent seed in FOLDER, or what is left of one? */
-static bool holds(const struct scrubbing *x, const struct fs *fs, const char *folder)
+static bool holds(struct scrubbing *x, const struct fs *fs, const char *folder)
 {
 	_free_ char *path = mem_printf("%s/" SEED_FILE, folder);
 	_free_ char *gone = mem_printf("%s/" GONE, folder);
 	_secret_ struct str text = { 0 };
-	char sha256[65];
 
+	snprintf(x->found, sizeof x->found, "gone");
 	if (fs_exists(fs, gone))
 		return true;
 	if (fs_read(fs, path, SEED_MAX, &text, NULL) < 0)
 		return false;
-	crypto_sha256_hex(str_text(&text), text.len, sha256);
-	return is_spent(x, sha256);
+	crypto_sha256_hex(str_text(&text), text.len, x->found);
+	return is_spent(x, x->found);
 }
 
 /* What an interrupted run had begun first, then the seed, if it is spent. */
-static int shred(const struct scrubbing *x, const struct fs *fs, const char *folder,
-		 struct fault *f)
+static int shred(struct scrubbing *x, const struct fs *fs, const char *folder, struct fault *f)
 {
 	_free_ char *path = mem_printf("%s/" SEED_FILE, folder);
 	_free_ char *gone = mem_printf("%s/" GONE, folder);
@@ -69,11 +71,20 @@ static void stays(struct scrubbing *x, const char *shown, const char *why)
 	diag_add(x->left, shown, 0, 0, NULL, "still carries the seed with its secrets: %s", why);
 }
 
+static bool is_stuck(const struct scrubbing *x, const char *shown)
+{
+	_free_ char *what = mem_printf("%s %s", shown, x->found);
+
+	return strv_has(&stuck, what);
+}
+
 static void fails(struct scrubbing *x, const char *shown, const char *why)
 {
+	_free_ char *what = mem_printf("%s %s", shown, x->found);
+
 	stays(x, shown, why);
-	if (!strv_has(&stuck, shown))
-		strv_add(&stuck, shown);
+	if (!strv_has(&stuck, what))
+		strv_add(&stuck, what);
 }
 
 static void scrub_folder(struct scrubbing *x, const struct fs *fs, const char *folder,
@@ -83,16 +94,17 @@ static void scrub_folder(struct scrubbing *x, const struct fs *fs, const char *f
 
 	if (!holds(x, fs, folder))
 		return;
-	if (x->dry && strv_has(&stuck, shown)) {
+	if (x->dry && is_stuck(x, shown)) {
 		stays(x, shown, "it could not be removed");
 	} else if (x->dry || shred(x, fs, folder, &f) >= 0) {
 		x->count++;
 	} else {
+		holds(x, fs, folder); /* as it is now: perhaps renamed */
 		fails(x, shown, f.text);
 	}
 }
 
-static bool medium_holds(const struct scrubbing *x, const char *device)
+static bool medium_holds(struct scrubbing *x, const char *device)
 {
 	_medium_ struct seed_medium m = { .fs.fd = -1 };
 
@@ -108,7 +120,7 @@ static void scrub_medium(struct scrubbing *x, const char *device)
 
 	if (!medium_holds(x, device))
 		return;
-	if (x->dry && strv_has(&stuck, shown))
+	if (x->dry && is_stuck(x, shown))
 		stays(x, shown, "it could not be removed");
 	else if (!seed_medium_writable(device))
 		stays(x, shown, "the medium cannot be written");
