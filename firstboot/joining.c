@@ -62,10 +62,12 @@ static uint64_t learner_here(const struct agent *a)
 void joining_ask_promotion(struct agent *a)
 {
 	static uint64_t learner, done;
-	static int64_t asked;
+	static int64_t asked, of; /* the start of K3s that DONE is of */
 	static int times;
 	struct ask ask = { .kind = ASK_PROMOTE };
 
+	if (done && of == a->started_ms)
+		return;
 	if (timer_now() - asked < (times < PROMOTE_EAGER ? PROMOTE_EAGER_MS : PROMOTE_MS))
 		return;
 	asked = timer_now();
@@ -81,8 +83,10 @@ void joining_ask_promotion(struct agent *a)
 		if (i != a->seed->self && ask_one(a, i, &ask))
 			done = ask.member;
 	}
-	if (done == ask.member)
-		a->unpromoted[0] = 0;
+	if (done != ask.member)
+		return;
+	of = a->started_ms;
+	a->unpromoted[0] = 0;
 }
 
 /* By its list of members, which K3s tells with a quorum only, and long before its API is ready: that
