@@ -4,6 +4,8 @@
 #include "lib/staging.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char base[] = "/tmp/phoenix-staging-XXXXXX";
@@ -61,6 +63,30 @@ static void test_abandoned(void **state)
 	assert_int_equal(entries(base), before);
 }
 
+/* A killed run's folder goes at the next one; that of a run that goes on stays, and any that is not
+ * ours by its mode. */
+static void test_left_over(void **state)
+{
+	_free_ char *target = mem_printf("%s/never", base);
+	_free_ char *dead = mem_printf("%s/.phoenix-AbCd12", base);
+	_free_ char *file = mem_printf("%s/secret", dead);
+	_free_ char *other = mem_printf("%s/.phoenix-others", base);
+	_staging_ struct staging alive = { .fs.fd = -1 }, s = { .fs.fd = -1 };
+	FILE *out;
+
+	(void)state;
+	assert_int_equal(mkdir(dead, 0700), 0);
+	assert_int_equal(mkdir(other, 0755), 0);
+	out = fopen(file, "w");
+	assert_non_null(out);
+	fclose(out);
+	assert_int_equal(staging_begin(&alive, target, NULL), 0);
+	assert_int_not_equal(access(dead, F_OK), 0);
+	assert_int_equal(staging_begin(&s, target, NULL), 0);
+	assert_int_equal(access(alive.temporary, F_OK), 0);
+	assert_int_equal(rmdir(other), 0);
+}
+
 static void test_refused(void **state)
 {
 	_free_ char *nowhere = mem_printf("%s/no/such", base), *file = mem_printf("%s/file", base);
@@ -95,6 +121,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_appears),
 		cmocka_unit_test(test_abandoned),
+		cmocka_unit_test(test_left_over),
 		cmocka_unit_test(test_refused),
 	};
 
