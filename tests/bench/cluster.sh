@@ -36,14 +36,14 @@ lost() {
 	done
 	on $A phoenix status >"$dir/status" 2>&1 || true
 	api $A /api/v1/nodes >"$dir/nodes.json"
-	echo "$1 in 300 s: see $dir" >&2
+	echo "$1: see $dir" >&2
 }
 
 # until_ready COUNT VIA START: milliseconds from START until COUNT nodes are Ready.
 until_ready() {
 	local limit=$(($(now_ms) + 300000)) n
 	until n=$(ready_nodes "$2"); [ "${n:-0}" -ge "$1" ]; do
-		[ "$(now_ms)" -lt "$limit" ] || { lost "no $1 Ready nodes"; return 1; }
+		[ "$(now_ms)" -lt "$limit" ] || { lost "no $1 Ready nodes in 300 s"; return 1; }
 		sleep 0.3
 	done
 	echo $(($(now_ms) - $3))
@@ -206,9 +206,9 @@ bench_rejoin() {
 }
 
 at_rest() {
-	local limit=$(($(now_ms) + 300000))
+	local limit=$(($(now_ms) + 120000))
 	until [ "$(api $A /api/v1/nodes | jq '[.items[]? | select(any(.metadata.finalizers[]?; contains("etcd")))] | length')" = 3 ]; do
-		[ "$(now_ms)" -lt "$limit" ] || { lost "K3s does not mark its Nodes"; return 1; }
+		[ "$(now_ms)" -lt "$limit" ] || { lost "K3s does not mark its Nodes in 120 s"; return 1; }
 		sleep 1
 	done
 }
@@ -218,7 +218,7 @@ rejoined() {
 	local limit=$(($(now_ms) + 300000)) born
 	born=$(date -u -d "@$(($1 / 1000))" +%Y-%m-%dT%H:%M:%SZ)
 	until api $A /api/v1/nodes/$C | jq -e --arg t "$born" ".metadata.creationTimestamp >= \$t and $is_ready" >/dev/null 2>&1; do
-		[ "$(now_ms)" -lt "$limit" ] || { lost "$C not back"; return 1; }
+		[ "$(now_ms)" -lt "$limit" ] || { lost "$C not back in 300 s"; return 1; }
 		sleep 0.3
 	done
 	T=$(($(now_ms) - $1))
