@@ -89,7 +89,7 @@ int cluster_folder_read(const char *dir, enum secrets_scope scope, struct cluste
 	else if (r < 0)
 		cannot_read(description, &why, d);
 	else
-		config_parse(description, c->description.p, c->description.len, &c->config, d);
+		config_read(description, c->description.p, c->description.len, &c->config, d);
 	read_secrets(&fs, secrets, scope, c, d);
 	return d->lines.n ? cluster_folder_mistakes(dir, d, f) : 0;
 }

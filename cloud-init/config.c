@@ -131,27 +131,39 @@ static void derive(struct cluster_config *c)
 		c->gitea_host = mem_printf("git.%s", c->domain);
 }
 
-int config_parse(const char *file, const char *text, size_t len, struct cluster_config **ret,
-		 struct diags *d)
+int config_read(const char *file, const char *text, size_t len, struct cluster_config **ret,
+		struct diags *d)
 {
 	struct schema s = { .file = file, .d = d };
-	_config_ struct cluster_config *c = mem_alloc(sizeof *c);
+	struct cluster_config *c;
 	_yaml_ struct yaml *root = NULL;
+	int r;
 
 	if (len > YAML_SCALAR_MAX) { /* a seed carries it as one value */
 		diag_add(d, file, 0, 0, NULL, "larger than 256 KiB");
 		return -EINVAL;
 	}
-	if (yaml_parse(file, text, len, &root, d) < 0)
-		return -EINVAL;
+	r = yaml_parse(file, text, len, &root, d);
+	if (!root)
+		return r;
 	s.root = root;
+	*ret = c = mem_alloc(sizeof *c);
 	schema_read(&s, fields, "", root, c);
 	config_check(&s, c);
 	derive(c);
 	schema_digest(&s, c->digest);
 	strv_free(&s.canonical);
-	if (s.bad)
-		return -EINVAL;
+	return r < 0 || s.bad ? -EINVAL : 0;
+}
+
+int config_parse(const char *file, const char *text, size_t len, struct cluster_config **ret,
+		 struct diags *d)
+{
+	_config_ struct cluster_config *c = NULL;
+	int r = config_read(file, text, len, &c, d);
+
+	if (r < 0)
+		return r;
 	*ret = TAKE_PTR(c);
 	return 0;
 }

@@ -46,6 +46,10 @@ struct cluster_config {
 /* Reads phoenix.yaml. All mistakes go to D; -EINVAL when there is any, and *RET stays untouched. */
 int config_parse(const char *file, const char *text, size_t len, struct cluster_config **ret,
 		 struct diags *d);
+/* The same, but with mistakes *RET is what could be read, or NULL: good for checking another file
+ * against it in the same run and for nothing else, since any member may be NULL. */
+int config_read(const char *file, const char *text, size_t len, struct cluster_config **ret,
+		struct diags *d);
 void config_freep(struct cluster_config **c);
 /* Index of the node NAME, or -1. */
 int config_node(const struct cluster_config *c, const char *name);

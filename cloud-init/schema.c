@@ -183,9 +183,11 @@ static void read_list(struct schema *s, const struct schema_field *fd, const cha
 		schema_wrong_at(s, y, path, "must be a list; allowed in it: %s", fd->what);
 		return;
 	}
+	strv_free(list); /* a key that is there twice */
 	for (size_t i = 0; i < y->n; i++) {
 		_free_ char *item = mem_printf("%s[%zu]", path, i);
-		_free_ char *text = scalar(s, fd, item, y->values[i]);
+		_free_ char *text =
+			y->values[i]->spoiled ? NULL : scalar(s, fd, item, y->values[i]);
 
 		if (!text)
 			continue;
@@ -213,6 +215,7 @@ static void store(const struct schema_field *fd, void *base, char *text)
 		strv_add(to, text);
 		break;
 	default:
+		mem_erase_str(*(char **)to); /* a key that is there twice */
 		*(char **)to = text;
 		return;
 	}
@@ -301,6 +304,10 @@ static void read_map(struct schema *s, const struct schema_field *fields, const 
 
 		while (fd->path && !str_eq(fd->path, path))
 			fd++;
+		if (value->spoiled) {
+			mark_seen(fields, path, seen);
+			continue;
+		}
 		if (fd->path) {
 			if (schema_is_null(value))
 				continue;
@@ -326,6 +333,8 @@ void schema_read(struct schema *s, const struct schema_field *fields, const char
 {
 	bool seen[MAX_FIELDS] = { 0 };
 
+	if (map->spoiled)
+		return;
 	if (map->kind == YAML_MAP) {
 		read_map(s, fields, prefix, "", map, base, seen);
 	} else {

@@ -184,8 +184,11 @@ int secrets_parse(const char *file, const char *text, size_t len, const struct c
 		  enum secrets_scope scope, struct secrets **ret, struct diags *d)
 {
 	_yaml_ struct yaml *root = NULL;
+	_secrets_ struct secrets *s = NULL;
+	int r = yaml_parse(file, text, len, &root, d);
 
-	if (yaml_parse(file, text, len, &root, d) < 0)
+	if (!root || secrets_read(file, root, "", c, scope, -1, &s, d) < 0 || r < 0)
 		return -EINVAL;
-	return secrets_read(file, root, "", c, scope, -1, ret, d);
+	*ret = TAKE_PTR(s);
+	return 0;
 }

@@ -56,6 +56,36 @@ static bool check_pair(const struct checking *x, const char *path, const char *c
 	return false;
 }
 
+/* The certificate and key of node I. */
+static void check_node(const struct checking *x, const struct secrets *s,
+		       const struct cluster_config *c, int i, const char *root,
+		       enum secrets_scope scope, int self)
+{
+	const char *name = c->nodes[i].name;
+	_free_ char *path = NULL, *cert = NULL;
+	char owner[128];
+
+	/* a name that could not be read, or stands twice, was reported with the description */
+	if (!name || config_node(c, name) != i)
+		return;
+	path = mem_printf("exchange.nodes.%s", name);
+	cert = mem_printf("%s.certificate", path);
+	if (scope == SECRETS_NODE && i != self) {
+		if (s->nodes[i].key)
+			wrong(x, path, "has no business in another node's seed");
+		return;
+	}
+	if (!s->nodes[i].cert && !s->nodes[i].key && scope != SECRETS_PARTIAL)
+		wrong(x, path, "is missing; " REMEDY);
+	if (!check_pair(x, path, s->nodes[i].cert, s->nodes[i].key, root, false, owner))
+		return;
+	if (!str_eq(owner, name)) {
+		_free_ char *text = mem_printf("is the certificate of '%s'", owner);
+
+		wrong(x, cert, text);
+	}
+}
+
 static void check_exchange(const struct checking *x, const struct secrets *s,
 			   const struct cluster_config *c, enum secrets_scope scope, int self)
 {
@@ -71,26 +101,8 @@ static void check_exchange(const struct checking *x, const struct secrets *s,
 	if (scope == SECRETS_NODE && s->exchange_ca_key)
 		wrong(x, "exchange.ca.key",
 		      "has no business in a seed: it could make any node's certificate");
-	for (int i = 0; c && i < NODE_COUNT; i++) {
-		const char *name = c->nodes[i].name;
-		_free_ char *path = mem_printf("exchange.nodes.%s", name);
-		_free_ char *cert = mem_printf("%s.certificate", path);
-
-		if (scope == SECRETS_NODE && i != self) {
-			if (s->nodes[i].key)
-				wrong(x, path, "has no business in another node's seed");
-			continue;
-		}
-		if (!s->nodes[i].cert && !s->nodes[i].key && scope != SECRETS_PARTIAL)
-			wrong(x, path, "is missing; " REMEDY);
-		if (!check_pair(x, path, s->nodes[i].cert, s->nodes[i].key, root, false, owner))
-			continue;
-		if (!str_eq(owner, name)) {
-			_free_ char *text = mem_printf("is the certificate of '%s'", owner);
-
-			wrong(x, cert, text);
-		}
-	}
+	for (int i = 0; c && i < NODE_COUNT; i++)
+		check_node(x, s, c, i, root, scope, self);
 }
 
 static void check_k3s(const struct checking *x, struct secrets *s, enum secrets_scope scope)
@@ -131,7 +143,7 @@ void secrets_check(struct schema *sc, const char *prefix, struct secrets *s,
 {
 	struct checking x = { .sc = sc, .prefix = prefix, .now = time(NULL) };
 
-	if (c && s->cluster && !str_eq(c->name, s->cluster)) {
+	if (c && c->name && s->cluster && !str_eq(c->name, s->cluster)) {
 		_free_ char *text =
 			mem_printf("these are the secrets of '%s', the description is of '%s'",
 				   s->cluster, c->name);

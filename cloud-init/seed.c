@@ -48,9 +48,10 @@ int seed_parse(const char *file, const char *text, size_t len, struct seed **ret
 	_seed_ struct seed *seed = mem_alloc(sizeof *seed);
 	_yaml_ struct yaml *root = NULL;
 	struct reading x = { 0 };
+	int r = yaml_parse(file, text, len, &root, d);
 
-	if (yaml_parse(file, text, len, &root, d) < 0)
-		return -EINVAL;
+	if (!root)
+		return r;
 	s.root = root;
 	schema_read(&s, fields, "", root, &x);
 	read_parts(file, &s, &x, seed);
@@ -58,7 +59,7 @@ int seed_parse(const char *file, const char *text, size_t len, struct seed **ret
 	seed->description = TAKE_PTR(x.description);
 	schema_free(fields, &x);
 	strv_free(&s.canonical);
-	if (s.bad)
+	if (r < 0 || s.bad)
 		return -EINVAL;
 	seed->text = mem_strndup(text, len);
 	seed->source = mem_strdup(file);

@@ -120,33 +120,42 @@ static struct yaml *scalar(struct reader *r, const yaml_event_t *e, struct yaml 
 {
 	if (e->type != YAML_SCALAR_EVENT) { /* an alias, reported */
 		y->text = mem_strdup("");
+		y->spoiled = true;
 		return y;
 	}
-	if (e->data.scalar.length > YAML_SCALAR_MAX)
+	if (e->data.scalar.length > YAML_SCALAR_MAX) {
 		wrong(r, e->start_mark, "a value of more than 256 KiB");
-	if (memchr(e->data.scalar.value, 0, e->data.scalar.length))
+		y->spoiled = true;
+	}
+	if (memchr(e->data.scalar.value, 0, e->data.scalar.length)) {
 		wrong(r, e->start_mark, "a NUL character (\\0) in a value");
+		y->spoiled = true;
+	}
 	y->text = mem_strndup((const char *)e->data.scalar.value, e->data.scalar.length);
 	y->plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	return y;
 }
 
-static void check_key(struct reader *r, const struct yaml *map, const struct yaml *key)
+/* True: KEY can stand in the tree. */
+static bool check_key(struct reader *r, const struct yaml *map, const struct yaml *key)
 {
-	if (key->kind != YAML_SCALAR || !*key->text || strlen(key->text) > YAML_KEY_MAX) {
+	if (key->spoiled) {
+		return false;
+	} else if (key->kind != YAML_SCALAR || !*key->text || strlen(key->text) > YAML_KEY_MAX) {
 		diag_add(r->d, r->file, key->line, key->column, NULL,
 			 "a key must be one word of at most %d characters", YAML_KEY_MAX);
 		r->bad = true;
-		return;
+		return false;
 	}
 	for (size_t i = 0; i < map->n; i++)
-		if (map->keys[i]->kind == YAML_SCALAR && str_eq(map->keys[i]->text, key->text)) {
+		if (str_eq(map->keys[i]->text, key->text)) {
 			diag_add(r->d, r->file, key->line, key->column, NULL,
 				 "the key '%s' is here twice; first in line %d", key->text,
 				 map->keys[i]->line);
 			r->bad = true;
-			return;
+			break;
 		}
+	return true;
 }
 
 static void append(struct yaml *y, size_t *cap, struct yaml *key, struct yaml *value)
@@ -174,6 +183,7 @@ static int read_children(struct reader *r, const char *text, int level, struct y
 	for (;;) {
 		_event_ yaml_event_t first = { 0 }, second = { 0 };
 		_yaml_ struct yaml *key = NULL, *value = NULL;
+		bool usable = true;
 
 		if (next(r, text, &first) < 0)
 			return -EINVAL;
@@ -182,13 +192,14 @@ static int read_children(struct reader *r, const char *text, int level, struct y
 		if (y->kind == YAML_MAP) {
 			if (read_node(r, text, &first, level, &key) < 0)
 				return -EINVAL;
-			check_key(r, y, key);
+			usable = check_key(r, y, key);
 			if (next(r, text, &second) < 0)
 				return -EINVAL;
 		}
 		if (read_node(r, text, y->kind == YAML_MAP ? &second : &first, level, &value) < 0)
 			return -EINVAL;
-		append(y, &cap, TAKE_PTR(key), TAKE_PTR(value));
+		if (usable)
+			append(y, &cap, TAKE_PTR(key), TAKE_PTR(value));
 	}
 }
 
@@ -295,10 +306,8 @@ int yaml_parse(const char *file, const char *text, size_t len, struct yaml **ret
 	e = read_stream(&r, copy, &y);
 	parser_erase(&r.parser);
 	explicit_bzero(copy, len);
-	if (e < 0)
-		return e;
 	*ret = TAKE_PTR(y);
-	return 0;
+	return e;
 }
 
 void yaml_freep(struct yaml **py)

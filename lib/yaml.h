@@ -17,16 +17,19 @@ enum yaml_kind { YAML_SCALAR, YAML_MAP, YAML_LIST };
 struct yaml {
 	enum yaml_kind kind;
 	int line, column; /* from 1 */
-	char *text; /* scalar: UTF-8, no NUL; an absent value ("key:") is "" with plain = true */
-	bool plain; /* scalar without quotes: may be a number, boolean, null */
-	size_t n;   /* children */
+	char *text;   /* scalar: UTF-8, no NUL; an absent value ("key:") is "" with plain = true */
+	bool plain;   /* scalar without quotes: may be a number, boolean, null */
+	bool spoiled; /* its mistake was reported: the value is not what the author meant */
+	size_t n;     /* children */
 	struct yaml **keys;   /* map: scalars */
 	struct yaml **values; /* map and list */
 };
 #define _yaml_ _cleanup_(yaml_freep)
 
-/* Parses TEXT; FILE is for messages. On a mistake adds to D and returns -EINVAL, *RET stays
- * untouched. All memory is erased on free: secrets come this way too. */
+/* Parses TEXT; FILE is for messages. On a mistake adds to D and returns -EINVAL. *RET is then NULL, or, when
+ * the mistakes left the structure whole (a key twice, an alias), the tree, so that the other mistakes of the
+ * text can be found in the same run; both values of a key that is there twice are in it. The caller frees
+ * *RET in any case. All memory is erased on free: secrets come this way too. */
 int yaml_parse(const char *file, const char *text, size_t len, struct yaml **ret, struct diags *d);
 void yaml_freep(struct yaml **y);
 /* The value of KEY; NULL when it is absent, or MAP is none. */

@@ -73,11 +73,10 @@ static void test_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		_diags_ struct diags d = { 0 };
-		struct yaml *y = NULL;
+		_yaml_ struct yaml *y = NULL;
 
 		assert_int_equal(yaml_parse("f", cases[i].text, strlen(cases[i].text), &y, &d),
 				 -EINVAL);
-		assert_null(y);
 		assert_int_equal(d.lines.n, 1);
 		assert_string_equal(d.lines.v[0], cases[i].says);
 	}
@@ -85,13 +84,32 @@ static void test_refused(void **state)
 
 static void test_all_at_once(void **state)
 {
-	static const char text[] = "a: &x 1\nb: *x\na: !t 2\n";
+	static const char text[] = "a: &x 1\nb: *x\na: !t 2\n? [c]\n: 3\n*x : 4\n";
+	_diags_ struct diags d = { 0 };
+	_yaml_ struct yaml *y = NULL;
+
+	(void)state;
+	assert_int_equal(yaml_parse("f", text, sizeof text - 1, &y, &d), -EINVAL);
+	assert_int_equal(d.lines.n, 6);
+	/* for the other mistakes of the same text: both values of a key, no key that is none */
+	assert_non_null(y);
+	assert_int_equal(y->n, 3);
+	assert_string_equal(y->values[0]->text, "1");
+	assert_true(y->values[1]->spoiled);
+	assert_string_equal(y->values[2]->text, "2");
+}
+
+/* Half a tree is none. */
+static void test_broken_structure(void **state)
+{
+	static const char text[] = "a: 1\na: 2\nb: [1, 2\nc: 3\n";
 	_diags_ struct diags d = { 0 };
 	struct yaml *y = NULL;
 
 	(void)state;
 	assert_int_equal(yaml_parse("f", text, sizeof text - 1, &y, &d), -EINVAL);
-	assert_int_equal(d.lines.n, 4);
+	assert_null(y);
+	assert_int_equal(d.lines.n, 2);
 }
 
 static void test_nul(void **state)
@@ -186,7 +204,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tree),	    cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_all_at_once), cmocka_unit_test(test_nul),
+		cmocka_unit_test(test_all_at_once),
+		cmocka_unit_test(test_broken_structure), cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_limits),	    cmocka_unit_test(test_bomb),
 		cmocka_unit_test(test_places),
 	};
