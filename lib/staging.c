@@ -93,6 +93,8 @@ int staging_begin(struct staging *s, const char *target, struct fault *f)
 	}
 	s->temporary = TAKE_PTR(temporary);
 	s->target = TAKE_PTR(clean);
+	free(s->fs.path); /* messages name what the caller asked for */
+	s->fs.path = mem_strdup(s->target);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 struct place {
@@ -291,6 +292,32 @@ static void failed_links_and_moves(void **state)
 	assert_int_equal(fs_rename(&p->fs, "/none", "/c", NULL), -ENOENT);
 }
 
+/* A writer's temporary file may hold a secret: the next writer of the same file removes what a dead one
+ * left, and nothing else. */
+static void left_over_is_removed(void **state)
+{
+	static const char *const others[] = { "/.phoenix-a-0123456789abcde",
+					      "/.phoenix-ab-0123456789abcdef",
+					      "/.phoenix-a-b-0123456789abcdef",
+					      "/.phoenix-seed.gone",
+					      "/.phoenix-a-1111111111111111" };
+	struct place *p = *state;
+	_strv_ struct strv names = { 0 };
+	_fd_ int live = -1;
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		fs_write_text(&p->fs, others[i], 0600, "x", NULL);
+	live = fs_openat(&p->fs, others[4], O_RDONLY, 0, NULL);
+	assert_int_equal(flock(live, LOCK_EX), 0);
+	fs_write_text(&p->fs, "/.phoenix-a-0123456789abcdef", 0600, "secret", NULL);
+	assert_int_equal(fs_write_text(&p->fs, "/a", 0600, "new", NULL), 1);
+	assert_int_equal(fs_list(&p->fs, "/", &names, NULL), 0);
+	assert_int_equal(names.n, ARRAY_LEN(others) + 1);
+	assert_false(strv_has(&names, ".phoenix-a-0123456789abcdef"));
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		assert_true(strv_has(&names, others[i] + 1));
+}
+
 static void makes_directories(void **state)
 {
 	struct place *p = *state;
@@ -381,6 +408,7 @@ int main(void)
 		WITH_PLACE(limits_reading),
 		WITH_PLACE(links_do_not_lead_out),
 		WITH_PLACE(order_survives_a_power_cut),
+		WITH_PLACE(left_over_is_removed),
 		WITH_PLACE(failure_leaves_the_old),
 		WITH_PLACE(unchanged_is_durable_too),
 		WITH_PLACE(failed_links_and_moves),
