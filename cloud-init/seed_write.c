@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 #define MARKER ".phoenix-seeds"
-#define IMAGE_SECTORS "2048" /* 1 MiB */
+#define IMAGE_SECTORS "2048"
+#define IMAGE_BYTES (2048 * 512)
 #define IMAGE_SERIAL "50484f45"
 /* mtools stamps everything with this instead of the clock, so that the same seed is the same image
  */
@@ -83,9 +84,9 @@ static int write_image(const char *folder, const char *image, struct fault *f)
 		    *seed = mem_printf("%s/" SEED_FILE, folder);
 	const char *const env[] = { "SOURCE_DATE_EPOCH=" EPOCH, "TZ=UTC", "MTOOLSRC=/dev/null",
 				    "MTOOLS_SKIP_CHECK=1", NULL };
-	const char *const format[] = { "mformat", "-C",	    "-i", image, "-T", IMAGE_SECTORS,
-				       "-h",	  "16",	    "-s", "32",	 "-N", IMAGE_SERIAL,
-				       "-v",	  "CIDATA", "::", NULL };
+	const char *const format[] = { "mformat",    "-i", image,    "-T", IMAGE_SECTORS,
+				       "-h",	     "16", "-s",     "32", "-N",
+				       IMAGE_SERIAL, "-v", "CIDATA", "::", NULL };
 	const char *const copy[] = { "mcopy", "-i", image, meta, user, net, seed, "::", NULL };
 	int r = proc_ok(&(struct proc){ .argv = format, .env = env }, NULL, f);
 
@@ -97,14 +98,52 @@ static int write_image(const char *folder, const char *image, struct fault *f)
 	return r;
 }
 
-/* The other files are durable when they are written; mtools leaves that to us. */
-static int sync_image(const struct fs *fs, const char *name, struct fault *f)
+/* mtools does not always say that a write failed (a full disk, a limit): what the image holds counts. */
+static int check_image(const char *image, const char *name, const struct str *text, struct fault *f)
 {
-	_fd_ int fd = fs_openat(fs, name, O_RDONLY, 0, f);
+	_free_ char *from = mem_printf("::%s", name);
+	const char *const env[] = { "MTOOLSRC=/dev/null", "MTOOLS_SKIP_CHECK=1", NULL };
+	const char *const argv[] = { "mcopy", "-i", image, from, "-", NULL };
+	_secret_ struct str out = { 0 };
+
+	if (proc_ok(&(struct proc){ .argv = argv, .env = env }, &out, f) == 0 &&
+	    out.len == text->len && !memcmp(str_text(&out), str_text(text), text->len))
+		return 0;
+	return fault_set(
+		f, EIO, "the image does not hold %s as it was written: no room left for it?", name);
+}
+
+/* The empty image, of its full size: from here on nothing has to make it longer. */
+static int begin_image(const struct fs *fs, const char *name, struct fault *f)
+{
+	/* 0600 from its first byte: mformat would follow the umask */
+	int r = fs_write(fs, name, 0600, "", 0, f);
+	_fd_ int fd = r < 0 ? r : fs_openat(fs, name, O_WRONLY, 0, f);
 
 	if (fd < 0)
 		return fd;
-	return fsync(fd) < 0 ? fault_errno(f, "%s", name) : 0;
+	return ftruncate(fd, IMAGE_BYTES) < 0 ? fault_errno(f, "%s", name) : 0;
+}
+
+/* The other files are durable when they are written; mtools leaves that to us. */
+static int end_image(const struct fs *fs, const char *image, const char *name,
+		     const struct seed_files *files, struct fault *f)
+{
+	_fd_ int fd = fs_openat(fs, name, O_RDONLY, 0, f);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	if (fsync(fd) < 0)
+		return fault_errno(f, "%s", name);
+	r = check_image(image, "meta-data", &files->meta_data, f);
+	if (r >= 0)
+		r = check_image(image, "user-data", &files->user_data, f);
+	if (r >= 0)
+		r = check_image(image, "network-config", &files->network_config, f);
+	if (r >= 0)
+		r = check_image(image, SEED_FILE, &files->seed, f);
+	return r < 0 ? fault_wrap(f, "%s", name) : 0;
 }
 
 static int write_file(const struct fs *fs, const char *node, const char *name, mode_t mode,
@@ -127,8 +166,8 @@ static int write_node(const struct staging *st, const struct cluster_folder *c, 
 
 	seed_files_make(c->config, &c->description, c->secrets, i, wipe, &files);
 	r = check_seed(&files, &c->description, node, f);
-	if (r >= 0) /* 0600 from its first byte: mformat would follow the umask */
-		r = fs_write(&st->fs, image_name, 0600, "", 0, f);
+	if (r >= 0)
+		r = begin_image(&st->fs, image_name, f);
 	if (r >= 0)
 		r = fs_mkdirs(&st->fs, node, 0700, f);
 	if (r >= 0)
@@ -141,7 +180,7 @@ static int write_node(const struct staging *st, const struct cluster_folder *c, 
 		r = write_file(&st->fs, node, SEED_FILE, 0600, &files.seed, f);
 	if (r >= 0)
 		r = write_image(folder, image, f);
-	return r < 0 ? r : sync_image(&st->fs, image_name, f);
+	return r < 0 ? r : end_image(&st->fs, image, image_name, &files, f);
 }
 
 /* What in the folder NODE, or beside it, this command did not make; NULL = nothing. */
