@@ -60,5 +60,6 @@ static const char tail[] = " }\n"
 
 void init_template(const char *name, struct str *out)
 {
-	str_addf(out, "%scluster:\n  name: %s\n%s\n%s%s%s", head, name, nodes, rest, name, tail);
+	str_addf(out, "%scluster:\n  name: %s\n%s\n%s%s%s", head,
+		 str_eq(name, "null") ? "\"null\"" : name, nodes, rest, name, tail);
 }

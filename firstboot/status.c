@@ -37,6 +37,9 @@ static int ask_remote(const char *dir, struct json **ret, struct fault *f)
 
 	if (r == 0)
 		r = fs_read(&fs, "/phoenix.yaml", DESCRIPTION_MAX, &text, f);
+	if (r == -ENOENT || r == -ENOTDIR)
+		return fault_set(f, EINVAL, "%s is no folder of a cluster: it has no phoenix.yaml",
+				 dir);
 	if (r < 0)
 		return r;
 	if (config_parse(file, str_text(&text), text.len, &c, &d) < 0) {
