@@ -117,7 +117,7 @@ void agent_refresh(struct agent *a)
 	bool ours = false, runs = k3s_is_running();
 	struct fault f = { 0 };
 	struct node_view v;
-	int r;
+	int r, etcd = 0;
 
 	pthread_mutex_lock(&a->lock);
 	v = a->me;
@@ -126,12 +126,13 @@ void agent_refresh(struct agent *a)
 	 * at here changes by this thread alone. */
 	r = data_state(a->boot, &ours, &f);
 	if (r == 0 && ours)
-		r = look_at_etcd(a, runs, &v, &f);
+		etcd = look_at_etcd(a, runs, &v, &f);
 	pthread_mutex_lock(&a->lock);
 	if (r == 0 && ours)
-		r = records_load(a->fs, STATE_DIR, &a->rec, &f);
-	if (r < 0 || !ours) {
-		v = (struct node_view){ .state = NODE_UNKNOWN };
+		r = records_load(a->fs, STATE_DIR, &a->rec, etcd < 0 ? NULL : &f);
+	if (r < 0 || etcd < 0 || !ours) {
+		v = (struct node_view){ .state = NODE_UNKNOWN,
+					.damaged = r == 0 && etcd == -EBADMSG };
 		snprintf(a->trouble, sizeof a->trouble, "%s",
 			 f.code ? f.text : "the data partition is not mounted");
 	} else {

@@ -250,7 +250,7 @@ static void take_word(struct agent *a, int from, const struct ask *ask, struct a
 			 "an operator's word is taken on the node itself");
 		return;
 	}
-	if (a->me.state == NODE_UNKNOWN) {
+	if (a->me.state == NODE_UNKNOWN && !(a->me.damaged && str_eq(ask->word, "abandon"))) {
 		snprintf(out->why, sizeof out->why, "cannot read its own disk: %s", a->trouble);
 		return;
 	}

@@ -192,12 +192,36 @@ static void decide_retired(struct scene *s, int peer)
 		    s->me->retired, kept, kept);
 }
 
+static bool is_abandoned(const struct scene *s)
+{
+	return *s->me->cluster && str_eq(s->me->cluster, s->words->abandoned);
+}
+
+/* What cannot be understood may still hold the only copy of something, so a person gives it up. */
+static void decide_unknown(struct scene *s)
+{
+	if (s->me->damaged && is_abandoned(s))
+		say(s, ACT_MOVE_ASIDE,
+		    "its incarnation %s was abandoned: what is left of its data is kept aside",
+		    s->me->cluster);
+	else if (s->me->damaged)
+		say(s, ACT_WAIT,
+		    "the cluster data on this disk is damaged: it is not started, and this node "
+		    "neither "
+		    "forms nor joins. If the others have a quorum, or a copy is not to be had: "
+		    "`phoenix "
+		    "abandon %s` on %s keeps it aside and joins afresh",
+		    incarnation(s->me), s->names[s->self]);
+	else
+		say(s, ACT_WAIT, "cannot tell what is on the data disk: neither forms nor joins");
+}
+
 static void decide_with_data(struct scene *s)
 {
 	const char *me = s->names[s->self];
 	int peer = first_to_follow(s);
 
-	if (*s->me->cluster && str_eq(s->me->cluster, s->words->abandoned)) {
+	if (is_abandoned(s)) {
 		say(s, ACT_MOVE_ASIDE,
 		    "its incarnation %s was abandoned: the old data is kept aside", s->me->cluster);
 		s->out->even_running = true;
@@ -379,8 +403,7 @@ void decide(int self, const struct node_view views[NODE_COUNT], const struct wor
 	switch (s.me->state) {
 	case NODE_UNKNOWN:
 		if (RULE(RULE_UNKNOWN_WAITS))
-			say(&s, ACT_WAIT,
-			    "cannot tell what is on the data disk: neither forms nor joins");
+			decide_unknown(&s);
 		else
 			decide_blank(&s);
 		break;

@@ -46,6 +46,9 @@ struct node_view {
 	/* Its etcd made a log and ended before it wrote anything into it, on a disk that was never
 	 * part of a cluster. Known of the own node only. */
 	bool empty_log;
+	/* Unknown because its etcd data is not understood, on a disk whose records are. Known of the own
+	 * node only. */
+	bool damaged;
 	struct promise promise;
 	char cluster[ID_LEN]; /* the cluster its disk belongs to by phoenix's record, or "" */
 	int generation; /* of that record; 0 = none. A joiner records both before its data comes */

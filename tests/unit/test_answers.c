@@ -236,6 +236,24 @@ static void data_without_a_record_can_be_abandoned(void **state)
 	end(&n);
 }
 
+/* Of damaged data only that it is given up; of a disk that cannot be read, nothing. */
+static void damaged_data_can_only_be_abandoned(void **state)
+{
+	struct ask word = { .kind = ASK_WORD, .word = "abandon", .cluster = X };
+	struct ask missing = { .kind = ASK_WORD, .word = "missing", .nodes = { [2] = true } };
+	struct node n;
+
+	(void)state;
+	begin(&n, NODE_UNKNOWN);
+	memcpy(n.a.rec.cluster, X, ID_LEN);
+	assert_false(asked(&n, "phoenix-b", word).granted);
+	n.a.me.damaged = true;
+	assert_false(asked(&n, "phoenix-b", missing).granted);
+	assert_true(asked(&n, "phoenix-b", word).granted);
+	assert_string_equal(on_disk(&n).words.abandoned, X);
+	end(&n);
+}
+
 static void the_own_promise_is_forgotten_only_before_it_formed(void **state)
 {
 	struct ask word = { .kind = ASK_WORD, .word = "forget", .formation = F };
@@ -322,6 +340,7 @@ int main(void)
 		cmocka_unit_test(recover_replaces_what_was_declared_before),
 		cmocka_unit_test(only_what_is_on_the_disk_can_be_abandoned),
 		cmocka_unit_test(data_without_a_record_can_be_abandoned),
+		cmocka_unit_test(damaged_data_can_only_be_abandoned),
 		cmocka_unit_test(the_own_promise_is_forgotten_only_before_it_formed),
 		cmocka_unit_test(only_the_member_that_asks_is_meant),
 		cmocka_unit_test(without_an_etcd_nothing_is_granted),

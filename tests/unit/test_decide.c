@@ -72,6 +72,22 @@ static void unknown(struct scene *s)
 {
 	s->v[A].state = NODE_UNKNOWN;
 }
+static void damaged(struct scene *s)
+{
+	s->v[A].state = NODE_UNKNOWN;
+	s->v[A].damaged = true;
+	set_id(s->v[A].cluster, X);
+}
+static void damaged_abandoned(struct scene *s)
+{
+	damaged(s);
+	set_id(s->words.abandoned, X);
+}
+static void unreadable_abandoned(struct scene *s)
+{
+	damaged_abandoned(s);
+	s->v[A].damaged = false;
+}
 static void peer_unknown(struct scene *s)
 {
 	s->v[C].state = NODE_UNKNOWN;
@@ -350,6 +366,9 @@ static const struct row {
 	const char *says;
 } rows[] = {
 	{ unknown, ACT_WAIT, false, "neither forms nor joins" },
+	{ damaged, ACT_WAIT, false, "`phoenix abandon " X "` on phoenix-a" },
+	{ damaged_abandoned, ACT_MOVE_ASIDE, false, "kept aside" },
+	{ unreadable_abandoned, ACT_WAIT, false, "neither forms nor joins" },
 	{ peer_unknown, ACT_WAIT, false, "phoenix-c cannot read its own data disk" },
 	{ silent, ACT_WAIT, false, "`phoenix form --with-missing phoenix-b`" },
 	{ second, ACT_WAIT, false, "phoenix-a forms" },
