@@ -108,3 +108,22 @@ cost() {
 word() { on "$1" phoenix "${@:2}" --confirm railiance; }
 # A unit that never starts here (iscsid without its kernel part) takes 90 s to say so.
 nothing_left() { on "$1" phoenix firstboot --plan >/dev/null; }
+
+# asks FROM TO JSON: what node TO answers when it is asked with FROM's certificate
+# from FROM's address: the length in four bytes, then JSON.
+asks() {
+	local n=${#3} head
+	printf -v head '\\x%02x' $((n >> 24)) $((n >> 16 & 255)) $((n >> 8 & 255)) $((n & 255))
+	# certificate and key of one node: what stands below its name
+	awk -v name="    $1:" '/^ ? ? ? ?[^ ]/ {on = $0 == name} on && /^        / {sub(/^ +/, ""); print}' \
+		"$STATE/cluster/secrets.yaml" | on "$1" sh -c 'umask 077; cat >/run/lab-peer.pem'
+	printf "$head%s" "$3" | on "$1" timeout 10 openssl s_client -quiet -verify_quiet -tls1_3 \
+		-cert /run/lab-peer.pem -key /run/lab-peer.pem -connect "${NODE_ADDRESS[$2]}:6440" 2>/dev/null | tail -c +5
+}
+# promises TO FROM FORMATION: node TO grants FROM's request to promise that formation.
+promises() {
+	local digest
+	digest=$(asks "$2" "$1" '{"v": 1, "kind": "look", "generation": 0}' | jq -r .digest)
+	asks "$2" "$1" "$(jq -cn --arg digest "$digest" --arg id "$3" \
+		'{v: 1, kind: "promise", digest: $digest, formation: $id, cluster: $id, generation: 9}')" | jq -e .granted >/dev/null
+}

@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# The databases of all three are gone and their disks are not: somebody deleted a
+# folder. A new cluster would look well and be empty, so that takes a word.
+# needs: product k3s
+# list: full
+# limit: 900
+
+nobody_runs() {
+	local n
+	for n in "${NODES[@]}"; do ! k3s_runs "$n" || return 1; done
+}
+
+case_run() {
+	local id n
+	step form
+	formed
+	id=$(mark "$A" id)
+	step 'the data is deleted'
+	for n in "${NODES[@]}"; do on "$n" rm -rf /var/lib/rancher/k3s/server/db; done
+	lab cut "${NODES[@]}"
+	lab boot "${NODES[@]}"
+	for n in "${NODES[@]}"; do
+		within 90 "$n names disk, danger and word" tells "$n" "the disk of $A belonged to incarnation $id" \
+			"would be empty" "phoenix abandon $id\` on $A"
+	done
+	stays 15 "nothing forms" nobody_runs
+	step 'it is given up, disk by disk'
+	must "abandon on $A" word "$A" abandon "$id"
+	within 60 "now $B" tells "$A" "phoenix abandon $id\` on $B"
+	must "abandon on $B" word "$B" abandon "$id"
+	stays 5 "the disk of $C still counts" nobody_runs
+	must "abandon on $C" word "$C" abandon "$id"
+	must_not "it is the old cluster" test "$(whole "$FORM_LIMIT")" = "$id"
+	must "its generation is another" test "$(mark "$A" generation)" -gt 1
+}

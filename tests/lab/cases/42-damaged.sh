@@ -1,0 +1,30 @@
+# shellcheck shell=bash
+# A node's database is damaged. It is neither started nor taken for nothing: the
+# node says so, the others go on, and a word puts it aside.
+# needs: product k3s
+# list: full
+# limit: 600
+
+DB=/var/lib/rancher/k3s/server/db
+untouched() { ! k3s_runs "$C" && [ "$(on "$C" sha256sum "$DB/etcd/member/snap/db")" = "$1" ]; }
+
+case_run() {
+	local id sum
+	step form
+	formed
+	id=$(mark "$A" id)
+	step 'damage'
+	on "$C" dd if=/dev/zero of="$DB/etcd/member/snap/db" bs=4096 count=4 conv=notrunc status=none
+	lab cut "$C"
+	lab boot "$C"
+	within 60 "$C says it, and the word" tells "$C" "is damaged" "phoenix abandon $id\` on $C" "bbolt"
+	sum=$(on "$C" sha256sum "$DB/etcd/member/snap/db")
+	stays 15 "$C does nothing with it" untouched "$sum"
+	must "the others go on" api_writes "$A"
+	must_not "another word is taken" word "$C" recover --keep "$C"
+	step abandon
+	must "abandon" word "$C" abandon "$id"
+	must_be "the cluster" "$(whole "$JOIN_LIMIT")" "$id"
+	must_be "databases kept aside on $C" "$(aside "$C")" 1
+	must "with the damaged file" on "$C" sh -c "sha256sum '$DB'-aside-*/etcd/member/snap/db | grep -q '${sum%% *}'"
+}
