@@ -26,11 +26,13 @@ static void unique(struct schema *s, const struct cluster_config *c, const char 
 			const char *other = *(char *const *)((const char *)&c->nodes[j] + offset);
 			_free_ char *path = mem_printf("cluster.nodes[%d].%s", i, key);
 			_free_ char *first = mem_printf("cluster.nodes[%d].%s", j, key);
+			const struct yaml *at;
 
 			if (!str_eq(mine, other))
 				continue;
+			at = schema_find(s, first);
 			schema_wrong(s, path, "'%s' is the %s of two nodes; first in line %d", mine,
-				     key, schema_find(s, first)->line);
+				     key, at ? at->line : 0);
 			break;
 		}
 	}

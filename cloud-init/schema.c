@@ -83,6 +83,8 @@ void schema_wrong(struct schema *s, const char *path, const char *fmt, ...)
 	va_list ap;
 
 	walk(s, path, &nearest);
+	if (nearest->spoiled) /* its mistake was reported */
+		return;
 	va_start(ap, fmt);
 	wrong(s, nearest, path, fmt, ap);
 	va_end(ap);
@@ -183,7 +185,6 @@ static void read_list(struct schema *s, const struct schema_field *fd, const cha
 		schema_wrong_at(s, y, path, "must be a list; allowed in it: %s", fd->what);
 		return;
 	}
-	strv_free(list); /* a key that is there twice */
 	for (size_t i = 0; i < y->n; i++) {
 		_free_ char *item = mem_printf("%s[%zu]", path, i);
 		_free_ char *text =
@@ -215,7 +216,6 @@ static void store(const struct schema_field *fd, void *base, char *text)
 		strv_add(to, text);
 		break;
 	default:
-		mem_erase_str(*(char **)to); /* a key that is there twice */
 		*(char **)to = text;
 		return;
 	}

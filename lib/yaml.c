@@ -137,7 +137,7 @@ static struct yaml *scalar(struct reader *r, const yaml_event_t *e, struct yaml 
 }
 
 /* True: KEY can stand in the tree. */
-static bool check_key(struct reader *r, const struct yaml *map, const struct yaml *key)
+static bool check_key(struct reader *r, const struct yaml *map, const struct yaml *key, bool *again)
 {
 	if (key->spoiled) {
 		return false;
@@ -152,7 +152,7 @@ static bool check_key(struct reader *r, const struct yaml *map, const struct yam
 			diag_add(r->d, r->file, key->line, key->column, NULL,
 				 "the key '%s' is here twice; first in line %d", key->text,
 				 map->keys[i]->line);
-			r->bad = true;
+			r->bad = *again = true;
 			break;
 		}
 	return true;
@@ -183,7 +183,7 @@ static int read_children(struct reader *r, const char *text, int level, struct y
 	for (;;) {
 		_event_ yaml_event_t first = { 0 }, second = { 0 };
 		_yaml_ struct yaml *key = NULL, *value = NULL;
-		bool usable = true;
+		bool usable = true, again = false;
 
 		if (next(r, text, &first) < 0)
 			return -EINVAL;
@@ -192,12 +192,13 @@ static int read_children(struct reader *r, const char *text, int level, struct y
 		if (y->kind == YAML_MAP) {
 			if (read_node(r, text, &first, level, &key) < 0)
 				return -EINVAL;
-			usable = check_key(r, y, key);
+			usable = check_key(r, y, key, &again);
 			if (next(r, text, &second) < 0)
 				return -EINVAL;
 		}
 		if (read_node(r, text, y->kind == YAML_MAP ? &second : &first, level, &value) < 0)
 			return -EINVAL;
+		value->spoiled |= again; /* the first counts, for everybody who looks */
 		if (usable)
 			append(y, &cap, TAKE_PTR(key), TAKE_PTR(value));
 	}

@@ -43,8 +43,8 @@ static void test_refused(void **state)
 	} cases[] = {
 		{ "", "f:1:1: nothing in it" },
 		{ "# only a comment\n", "f:1:1: nothing in it" },
-		{ "a: 1\nb: &x 2\n",
-		  "f:2:4: an anchor (&name) is not allowed: write the value out where it is needed" },
+		{ "a: 1\nb: &x 2\n", "f:2:4: an anchor (&name) is not allowed: write the value out "
+				     "where it is needed" },
 		{ "a: *x\n",
 		  "f:1:4: an alias (*name) is not allowed: write the value out, or quote it" },
 		{ "a: !!int 3\n", "f:1:4: a tag (!name) is not allowed" },
@@ -58,10 +58,10 @@ static void test_refused(void **state)
 		{ "a: @b\n", "f:1:4: this character cannot begin a value: quote the value" },
 		{ "a\nb: 1\n",
 		  "f:2:2: a ':' is not allowed here: quote the value, or correct the indentation" },
-		{ "a: \"x\nb: 1\n",
-		  "f:3:1: the text ends within a quoted value (scanning a quoted scalar that began in line 1)" },
-		{ "a: [1, 2\nb: 3\n",
-		  "f:2:2: ',' or ']' is expected here (parsing a flow sequence that began in line 1)" },
+		{ "a: \"x\nb: 1\n", "f:3:1: the text ends within a quoted value (scanning a quoted "
+				    "scalar that began in line 1)" },
+		{ "a: [1, 2\nb: 3\n", "f:2:2: ',' or ']' is expected here (parsing a flow sequence "
+				      "that began in line 1)" },
 		{ "a: \"\\0\"\n", "f:1:4: a NUL character (\\0) in a value" },
 		{ "a: x\xffy\n", "f:1:5: the byte 0xff is not valid UTF-8" },
 		{ "\xc3\xa9: 1\na: \xed\xa0\x80\n", "f:2:4: the byte 0xed is not valid UTF-8" },
@@ -91,12 +91,12 @@ static void test_all_at_once(void **state)
 	(void)state;
 	assert_int_equal(yaml_parse("f", text, sizeof text - 1, &y, &d), -EINVAL);
 	assert_int_equal(d.lines.n, 6);
-	/* for the other mistakes of the same text: both values of a key, no key that is none */
+	/* for the other mistakes of the same text: the first value of a key, no key that is none */
 	assert_non_null(y);
 	assert_int_equal(y->n, 3);
 	assert_string_equal(y->values[0]->text, "1");
 	assert_true(y->values[1]->spoiled);
-	assert_string_equal(y->values[2]->text, "2");
+	assert_true(y->values[2]->spoiled);
 }
 
 /* Half a tree is none. */
@@ -125,7 +125,7 @@ static void test_nul(void **state)
 static void refused(const struct str *text, const char *says)
 {
 	_diags_ struct diags d = { 0 };
-	struct yaml *y = NULL;
+	_yaml_ struct yaml *y = NULL;
 
 	assert_int_equal(yaml_parse("f", text->p, text->len, &y, &d), -EINVAL);
 	assert_int_equal(d.lines.n, 1);
@@ -168,7 +168,7 @@ static void test_bomb(void **state)
 {
 	_diags_ struct diags d = { 0 };
 	_str_ struct str s = { 0 };
-	struct yaml *y = NULL;
+	_yaml_ struct yaml *y = NULL;
 
 	(void)state;
 	str_add(&s, "a: &a [x, x, x]\n");
@@ -204,10 +204,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tree),	    cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_all_at_once),
-		cmocka_unit_test(test_broken_structure), cmocka_unit_test(test_nul),
-		cmocka_unit_test(test_limits),	    cmocka_unit_test(test_bomb),
-		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_all_at_once), cmocka_unit_test(test_broken_structure),
+		cmocka_unit_test(test_nul),	    cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_bomb),	    cmocka_unit_test(test_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
