@@ -50,6 +50,7 @@ static int write_all(int fd, const char *path, const char *data, size_t len)
 
 #define PREFIX ".phoenix-"
 #define RANDOM_DIGITS 16
+#define TRIES 16
 
 /* Two writers of one file never share a temporary name. */
 static char *temporary_name(const char *name)
@@ -61,38 +62,64 @@ static char *temporary_name(const char *name)
 	return mem_printf(PREFIX "%s-%0*llx", name, RANDOM_DIGITS, r);
 }
 
+static bool is_temporary_of(const char *file, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return str_starts(file, prefix) && strlen(file + n) == RANDOM_DIGITS &&
+	       strspn(file + n, "0123456789abcdef") == RANDOM_DIGITS;
+}
+
 /* Removes what a power cut left of earlier tries to write NAME: it may hold a secret, and nobody would
  * look for it. A writer that lives has its file locked. */
-static void remove_left_over(const struct fs *fs, const char *folder, int dir, const char *name)
+static void remove_left_over(const struct fs *fs, const char *path)
 {
+	const char *name;
+	_fd_ int dir = fs_open_parent(fs, path, &name, NULL);
+	_free_ char *folder = mem_strndup(path, (size_t)(name - path));
 	_free_ char *prefix = mem_printf(PREFIX "%s-", name);
 	_strv_ struct strv names = { 0 };
 
-	fs_list(fs, folder, &names, NULL);
+	if (dir < 0 || fs_list(fs, *folder ? folder : "/", &names, NULL) < 0)
+		return;
 	strv_each (old, &names) {
 		_fd_ int fd = -1;
+		struct stat st;
 
-		if (!str_starts(old, prefix) || strlen(old) != strlen(prefix) + RANDOM_DIGITS)
+		if (!is_temporary_of(old, prefix))
 			continue;
 		fd = openat(dir, old, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+		    st.st_uid == geteuid() && flock(fd, LOCK_EX | LOCK_NB) == 0)
 			unlinkat(dir, old, 0);
 	}
 }
 
-/* The file stays locked as long as *FD is open. */
-static int write_new(int dir, const char *tmp, const char *path, mode_t mode, const void *data,
-		     size_t len, int *ret)
+/* A new file that stays locked while it is open. Another writer of the same file may take it for a dead
+ * one's before it is locked: then again, under another name. */
+static int create_locked(int dir, const char *name, char **tmp)
 {
-	int fd;
+	for (int i = 0; i < TRIES; i++) {
+		_fd_ int fd = -1;
+		struct stat st;
 
-	if (hook("create", path) < 0)
-		return -1;
-	fd = *ret = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return -1;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-		return -1; /* another writer of NAME took it for a dead one's before it was locked */
+		free(*tmp);
+		*tmp = temporary_name(name);
+		fd = openat(dir, *tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd < 0)
+			return -1;
+		/* not every file system locks; where none does, nobody removes either */
+		if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+			continue;
+		if (fstat(fd, &st) == 0 && st.st_nlink)
+			return fd_take(&fd);
+	}
+	errno = EBUSY;
+	return -1;
+}
+
+static int write_new(int fd, const char *path, mode_t mode, const void *data, size_t len)
+{
 	if (write_all(fd, path, data, len) < 0 || fchmod(fd, mode) < 0)
 		return -1;
 	return hook("fsync", path) < 0 ? -1 : fsync(fd);
@@ -117,16 +144,34 @@ static int make_durable(const struct fs *fs, const char *path, struct fault *f)
 	return 0;
 }
 
+/* In the directory DIR, as NAME, which is the last part of PATH. */
+static int replace(int dir, const char *name, const char *path, mode_t mode, const void *data,
+		   size_t len)
+{
+	_free_ char *tmp = NULL;
+	_fd_ int fd = hook("create", path) < 0 ? -1 : create_locked(dir, name, &tmp);
+	int error;
+
+	if (fd >= 0 && write_new(fd, path, mode, data, len) == 0 && hook("rename", path) == 0 &&
+	    renameat(dir, tmp, dir, name) == 0)
+		return sync_dir(dir, path);
+	error = errno;
+	if (fd >= 0)
+		unlinkat(dir, tmp, 0);
+	errno = error;
+	return -1;
+}
+
 int fs_write(const struct fs *fs, const char *path, mode_t mode, const void *data, size_t len,
 	     struct fault *f)
 {
 	const char *slash = strrchr(path, '/'), *name;
 	_free_ char *parent = slash && slash != path ? mem_strndup(path, (size_t)(slash - path))
 						     : mem_strdup("/");
-	_free_ char *tmp = NULL;
-	_fd_ int dir = -1, fd = -1;
+	_fd_ int dir = -1;
 	int r;
 
+	remove_left_over(fs, path);
 	if (same_content(fs, path, mode, data, len))
 		return make_durable(fs, path, f);
 	r = fs_is_dir(fs, parent) ? 0 : fs_mkdirs(fs, parent, 0755, f);
@@ -135,15 +180,7 @@ int fs_write(const struct fs *fs, const char *path, mode_t mode, const void *dat
 	dir = fs_open_parent(fs, path, &name, f);
 	if (dir < 0)
 		return dir;
-	remove_left_over(fs, parent, dir, name);
-	tmp = temporary_name(name);
-	if (write_new(dir, tmp, path, mode, data, len, &fd) < 0 || hook("rename", path) < 0 ||
-	    renameat(dir, tmp, dir, name) < 0) {
-		r = fault_errno(f, "write %s%s%s", FS_SHOWN(fs, path));
-		unlinkat(dir, tmp, 0);
-		return r;
-	}
-	if (sync_dir(dir, path) < 0)
+	if (replace(dir, name, path, mode, data, len) < 0)
 		return fault_errno(f, "write %s%s%s", FS_SHOWN(fs, path));
 	return 1;
 }
@@ -240,6 +277,7 @@ int fs_remove(const struct fs *fs, const char *path, struct fault *f)
 		return 0;
 	if (dir < 0)
 		return fault_set(f, local.code, "%s", local.text);
+	remove_left_over(fs, path);
 	if (hook("unlink", path) < 0 || unlinkat(dir, name, 0) < 0)
 		return errno == ENOENT ? 0 : fault_errno(f, "remove %s%s%s", FS_SHOWN(fs, path));
 	if (sync_dir(dir, path) < 0)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <pthread.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -292,30 +293,71 @@ static void failed_links_and_moves(void **state)
 	assert_int_equal(fs_rename(&p->fs, "/none", "/c", NULL), -ENOENT);
 }
 
-/* A writer's temporary file may hold a secret: the next writer of the same file removes what a dead one
- * left, and nothing else. */
+/* A writer's temporary file may hold a secret: what a dead one left goes with the next that is done to the
+ * file, and nothing else. */
 static void left_over_is_removed(void **state)
 {
+	static const char dead[] = "/.phoenix-a-0123456789abcdef",
+			  live[] = "/.phoenix-a-1111111111111111";
 	static const char *const others[] = { "/.phoenix-a-0123456789abcde",
 					      "/.phoenix-ab-0123456789abcdef",
 					      "/.phoenix-a-b-0123456789abcdef",
+					      "/.phoenix-a-holiday photos 1",
 					      "/.phoenix-seed.gone",
-					      "/.phoenix-a-1111111111111111" };
+					      live };
 	struct place *p = *state;
-	_strv_ struct strv names = { 0 };
-	_fd_ int live = -1;
+	_fd_ int lock = -1;
 
 	for (size_t i = 0; i < ARRAY_LEN(others); i++)
 		fs_write_text(&p->fs, others[i], 0600, "x", NULL);
-	live = fs_openat(&p->fs, others[4], O_RDONLY, 0, NULL);
-	assert_int_equal(flock(live, LOCK_EX), 0);
-	fs_write_text(&p->fs, "/.phoenix-a-0123456789abcdef", 0600, "secret", NULL);
-	assert_int_equal(fs_write_text(&p->fs, "/a", 0600, "new", NULL), 1);
-	assert_int_equal(fs_list(&p->fs, "/", &names, NULL), 0);
-	assert_int_equal(names.n, ARRAY_LEN(others) + 1);
-	assert_false(strv_has(&names, ".phoenix-a-0123456789abcdef"));
-	for (size_t i = 0; i < ARRAY_LEN(others); i++)
-		assert_true(strv_has(&names, others[i] + 1));
+	lock = fs_openat(&p->fs, live, O_RDONLY, 0, NULL);
+	assert_int_equal(flock(lock, LOCK_EX), 0);
+	for (int i = 0; i < 3; i++) {
+		_strv_ struct strv names = { 0 };
+
+		fs_write_text(&p->fs, dead, 0600, "secret", NULL);
+		if (i < 2) /* changed, then as it was */
+			assert_int_equal(fs_write_text(&p->fs, "/a", 0600, "new", NULL), !i);
+		else
+			assert_int_equal(fs_remove(&p->fs, "/a", NULL), 1);
+		assert_false(fs_exists(&p->fs, dead));
+		assert_int_equal(fs_list(&p->fs, "/", &names, NULL), 0);
+		assert_int_equal(names.n, ARRAY_LEN(others) + (i < 2));
+	}
+}
+
+static void *write_often(void *arg)
+{
+	struct fs *fs = arg;
+	size_t failed = 0;
+
+	for (int i = 0; i < 2000; i++) {
+		_free_ char *text = mem_printf("%d", i);
+
+		failed += fs_write_text(fs, "/a", 0600, text, NULL) < 0;
+	}
+	return (void *)failed;
+}
+
+/* In memory, where they meet most often. */
+static void two_writers_do_not_hinder_each_other(void **state)
+{
+	char dir[] = "/dev/shm/phoenix-fs-XXXXXX";
+	_fs_ struct fs fs = { .fd = -1 };
+	_strv_ struct strv names = { 0 };
+	pthread_t other;
+	void *failed;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(fs_open(&fs, dir, NULL), 0);
+	assert_int_equal(pthread_create(&other, NULL, write_often, &fs), 0);
+	assert_null(write_often(&fs));
+	assert_int_equal(pthread_join(other, &failed), 0);
+	assert_null(failed);
+	assert_int_equal(fs_list(&fs, "/", &names, NULL), 0);
+	assert_int_equal(names.n, 1);
+	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static void makes_directories(void **state)
@@ -409,6 +451,7 @@ int main(void)
 		WITH_PLACE(links_do_not_lead_out),
 		WITH_PLACE(order_survives_a_power_cut),
 		WITH_PLACE(left_over_is_removed),
+		cmocka_unit_test(two_writers_do_not_hinder_each_other),
 		WITH_PLACE(failure_leaves_the_old),
 		WITH_PLACE(unchanged_is_durable_too),
 		WITH_PLACE(failed_links_and_moves),
