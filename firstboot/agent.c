@@ -82,7 +82,7 @@ static int look_at_etcd(struct agent *a, bool runs, struct node_view *v, struct 
 		r = k3s_members(&a->etcd, a->fs, &d, NULL);
 		if (r == 0 && d.n)
 			view_of_etcd(a, &d, v);
-		else if (v->state == NODE_UNKNOWN || v->state == NODE_BLANK)
+		else if ((v->state == NODE_UNKNOWN && !v->damaged) || v->state == NODE_BLANK)
 			v->state = k3s_has_wal(a->fs) ? NODE_JOINING : v->state;
 		return 0;
 	}

@@ -77,7 +77,7 @@ static void retire(struct agent *a, int from, const struct ask *ask, struct answ
 {
 	struct records next = a->rec;
 
-	if (a->me.state == NODE_UNKNOWN) {
+	if (a->me.state == NODE_UNKNOWN && !a->me.damaged) {
 		snprintf(out->why, sizeof out->why, "cannot read its own disk: %s", a->trouble);
 		return;
 	}

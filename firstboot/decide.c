@@ -204,6 +204,8 @@ static void decide_unknown(struct scene *s)
 		say(s, ACT_MOVE_ASIDE,
 		    "its incarnation %s was abandoned: what is left of its data is kept aside",
 		    s->me->cluster);
+	else if (s->me->damaged && in_retirement(s->me))
+		decide_retired(s, first_to_follow(s));
 	else if (s->me->damaged)
 		say(s, ACT_WAIT,
 		    "the cluster data on this disk is damaged: it is not started, and this node "

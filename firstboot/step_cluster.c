@@ -228,8 +228,10 @@ static void record_aside(struct records *r, const void *arg)
 	r->promise = (struct promise){ .node = -1 };
 	if (!*r->words.abandoned || !str_eq(r->words.abandoned, r->cluster))
 		return;
-	/* the word was about this data and is used up with it */
-	r->words.abandoned[0] = r->cluster[0] = 0;
+	/* The word was about this data and is used up with it. So is the word that others are destroyed: it was
+	 * said so that this data could go on, and must not let a blank disk form an empty cluster. */
+	r->words = (struct words){ 0 };
+	r->cluster[0] = 0;
 	r->formed = false;
 }
 

@@ -287,8 +287,10 @@ static void aside_step(struct world *w, int i)
 	}
 	d->formation[0] = 0;
 	d->promise = (struct promise){ .node = -1 };
-	if (*d->words.abandoned && str_eq(d->words.abandoned, d->cluster))
-		d->formed[0] = d->words.abandoned[0] = 0;
+	if (*d->words.abandoned && str_eq(d->words.abandoned, d->cluster)) {
+		d->formed[0] = 0;
+		d->words = (struct words){ 0 };
+	}
 }
 
 static void act(struct world *w, int i)

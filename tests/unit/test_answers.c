@@ -254,6 +254,22 @@ static void damaged_data_can_only_be_abandoned(void **state)
 	end(&n);
 }
 
+/* Or `recover` on another node could not go on while this one answers. */
+static void damaged_data_is_retired_like_any_other(void **state)
+{
+	struct ask retire = { .kind = ASK_RETIRE, .generation = 2 };
+	struct node n;
+
+	(void)state;
+	begin(&n, NODE_UNKNOWN);
+	assert_false(asked(&n, "phoenix-a", retire).granted);
+	assert_int_equal(n.a.rec.retired, 0);
+	n.a.me.damaged = true;
+	asked(&n, "phoenix-a", retire); /* there is no K3s here to be stopped, as the answer says */
+	assert_int_equal(on_disk(&n).retired, 2);
+	end(&n);
+}
+
 static void the_own_promise_is_forgotten_only_before_it_formed(void **state)
 {
 	struct ask word = { .kind = ASK_WORD, .word = "forget", .formation = F };
@@ -341,6 +357,7 @@ int main(void)
 		cmocka_unit_test(only_what_is_on_the_disk_can_be_abandoned),
 		cmocka_unit_test(data_without_a_record_can_be_abandoned),
 		cmocka_unit_test(damaged_data_can_only_be_abandoned),
+		cmocka_unit_test(damaged_data_is_retired_like_any_other),
 		cmocka_unit_test(the_own_promise_is_forgotten_only_before_it_formed),
 		cmocka_unit_test(only_the_member_that_asks_is_meant),
 		cmocka_unit_test(without_an_etcd_nothing_is_granted),

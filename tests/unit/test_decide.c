@@ -83,6 +83,19 @@ static void damaged_abandoned(struct scene *s)
 	damaged(s);
 	set_id(s->words.abandoned, X);
 }
+static void damaged_retired(struct scene *s)
+{
+	damaged(s);
+	s->v[A].generation = 1;
+	s->v[A].retired = 2;
+	s->v[A].retired_for = B;
+}
+static void damaged_retired_ready(struct scene *s)
+{
+	damaged_retired(s);
+	data(s, B, X, 2, 6, 0);
+	s->v[B].api_ready = true;
+}
 static void unreadable_abandoned(struct scene *s)
 {
 	damaged_abandoned(s);
@@ -368,6 +381,8 @@ static const struct row {
 	{ unknown, ACT_WAIT, false, "neither forms nor joins" },
 	{ damaged, ACT_WAIT, false, "`phoenix abandon " X "` on phoenix-a" },
 	{ damaged_abandoned, ACT_MOVE_ASIDE, false, "kept aside" },
+	{ damaged_retired, ACT_STOP, true, "`phoenix recover --keep phoenix-b` again" },
+	{ damaged_retired_ready, ACT_MOVE_ASIDE, true, "kept aside" },
 	{ unreadable_abandoned, ACT_WAIT, false, "neither forms nor joins" },
 	{ peer_unknown, ACT_WAIT, false, "phoenix-c cannot read its own data disk" },
 	{ silent, ACT_WAIT, false, "`phoenix form --with-missing phoenix-b`" },
