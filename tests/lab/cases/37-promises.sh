@@ -21,13 +21,13 @@ case_run() {
 	step 'all are there'
 	lab boot "$B"
 	within 60 "$A stops and names the word" tells "$A" "$A has promised $C and nobody else" "phoenix forget $ONE"
-	must_not "$A promises $B as well" promises "$A" "$B" "$TWO"
+	must "$A refuses it to $B" refuses "$A" "$B" "$TWO"
 	must_be "the promise of $A" "$(record "$A" promise.node) $(record "$A" promise.formation)" "2 $ONE"
 	step 'the word'
 	must_not "of another formation" word "$A" forget "$TWO"
 	must "forget" word "$A" forget "$ONE"
 	within 60 "$A goes on" tells "$A" "forms the cluster"
 	for n in "${NODES[@]}"; do must_be "$n has promised $A" "$(record "$n" promise.node)" 0; done
-	must_not "$B promises $C as well" promises "$B" "$C" "$TWO"
+	must "$B refuses it to $C" refuses "$B" "$C" "$TWO"
 	must_be "the promise of $B" "$(record "$B" promise.node)" 0
 }

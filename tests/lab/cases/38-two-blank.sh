@@ -19,7 +19,7 @@ case_run() {
 	formed
 	id=$(mark "$A" id)
 	must "an object to find again" on "$A" kubectl create configmap lab-kept
-	must_not "a member promises to help another form" promises "$B" "$C" 11111111111111111111111111111111
+	must "a member refuses to help another form" refuses "$B" "$C" 11111111111111111111111111111111
 	step "$A and $C are flashed anew"
 	lab cut "${NODES[@]}"
 	lab wipe "$A"

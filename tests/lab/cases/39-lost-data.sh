@@ -11,7 +11,7 @@ nobody_runs() {
 }
 
 case_run() {
-	local id n
+	local id new n
 	step form
 	formed
 	id=$(mark "$A" id)
@@ -29,6 +29,7 @@ case_run() {
 	stays 5 "still nothing forms" nobody_runs
 	# the word is about the incarnation, not about a disk: the node that forms tells it to the others
 	must "abandon" word "$A" abandon "$id"
-	must_not "it is the old cluster" test "$(whole "$FORM_LIMIT")" = "$id"
+	new=$(whole "$FORM_LIMIT")
+	must_not "it is the old cluster" test "$new" = "$id"
 	must "its generation is another" test "$(mark "$A" generation)" -gt 1
 }

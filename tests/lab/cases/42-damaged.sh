@@ -14,6 +14,7 @@ case_run() {
 	formed
 	id=$(mark "$A" id)
 	step 'damage'
+	on "$C" systemctl kill -s STOP k3s # or it writes the page once more
 	on "$C" dd if=/dev/zero of="$DB/etcd/member/snap/db" bs=4096 count=4 conv=notrunc status=none
 	lab cut "$C"
 	lab boot "$C"

@@ -8,12 +8,21 @@
 
 TRIES=6
 
-# cut_at_log: switches all on, and the first off the moment that its log is there.
+# Process 1 of the first node, once it has begun: seen from outside, files are looked
+# at without a process for each look.
+leader() { pgrep -P "$(cat "$(node_dir "$A")/nspawn.pid" 2>/dev/null || echo 0)" | head -n 1; }
+k3s_prepared() {
+	local pid
+	pid=$(leader) && [ -e "/proc/$pid/root/etc/rancher/k3s/config.yaml" ]
+}
+
+# cut_at_log END: switches all on, and the first off the moment that its log is there.
 cut_at_log() {
-	local pid='' wal group idle
+	local pid wal group idle
 	lab boot --no-wait "${NODES[@]}"
 	group=$(cg_of "$A")
-	until [ -n "$pid" ]; do pid=$(pgrep -P "$(cat "$(node_dir "$A")/nspawn.pid")" | head -n 1); done
+	within 90 "$A prepares K3s" k3s_prepared
+	pid=$(leader)
 	wal=/proc/$pid/root/var/lib/rancher/k3s/server/db/etcd/member/wal
 	# a pause of two milliseconds without a process of its own
 	exec {idle}<> <(:)

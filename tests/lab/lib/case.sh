@@ -25,7 +25,7 @@ on() { lab exec "$1" -- "${@:2}"; }
 # figure TEXT: a line that is shown for a case that passed, too.
 figure() { printf '* %s\n' "$*"; }
 step() { printf '== %s (%d s)\n' "$*" "$SECONDS"; }
-fail() { printf 'FAILED: %s\n' "$*"; exit 1; }
+fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 
 # must WHAT COMMAND... | must_not WHAT COMMAND...: an expectation with a name.
 must() { local what=$1; shift; "$@" || fail "$what: $* (status $?)"; }

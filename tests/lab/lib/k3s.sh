@@ -120,10 +120,13 @@ asks() {
 	printf "$head%s" "$3" | on "$1" timeout 10 openssl s_client -quiet -verify_quiet -tls1_3 \
 		-cert /run/lab-peer.pem -key /run/lab-peer.pem -connect "${NODE_ADDRESS[$2]}:6440" 2>/dev/null | tail -c +5
 }
-# promises TO FROM FORMATION: node TO grants FROM's request to promise that formation.
-promises() {
+# asked_promise TO FROM FORMATION: what node TO answers to FROM's request to promise that
+# formation. promises, refuses: so it was granted, or not, and then with a reason.
+asked_promise() {
 	local digest
 	digest=$(asks "$2" "$1" '{"v": 1, "kind": "look", "generation": 0}' | jq -r .digest)
 	asks "$2" "$1" "$(jq -cn --arg digest "$digest" --arg id "$3" \
-		'{v: 1, kind: "promise", digest: $digest, formation: $id, cluster: $id, generation: 9}')" | jq -e .granted >/dev/null
+		'{v: 1, kind: "promise", digest: $digest, formation: $id, cluster: $id, generation: 9}')"
 }
+promises() { asked_promise "$@" | jq -e .granted >/dev/null; }
+refuses() { asked_promise "$@" | jq -e '.granted == false and .why != ""' >/dev/null; }
