@@ -1,7 +1,7 @@
-# The simulation of three nodes (tests/sim). Included by tests/tests.mk or the Makefile. The two halves
+# The simulation of three nodes (tests/sim). Included by tests/tests.mk or the Makefile. The parts
 # of the decision are built once more, with their rules removable.
 
-DECIDE_OBJECTS := $(BUILD)/tests/sim/decide.o $(BUILD)/tests/sim/decide_grant.o
+DECIDE_OBJECTS := $(patsubst %,$(BUILD)/tests/sim/%.o,decide decide_blank decide_grant)
 SIM_SOURCES := $(wildcard tests/sim/*.c)
 SIM_OBJECTS := $(SIM_SOURCES:%.c=$(BUILD)/%.o) $(DECIDE_OBJECTS)
 SIM_RUNS    := $(or $(N),2000)
