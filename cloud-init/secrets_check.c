@@ -12,6 +12,7 @@ struct checking {
 	struct schema *sc;
 	const char *prefix;
 	int64_t now;
+	struct crypto_root root; /* the last that was needed */
 };
 
 static void wrong(const struct checking *x, const char *path, const char *what)
@@ -23,8 +24,8 @@ static void wrong(const struct checking *x, const char *path, const char *what)
 
 /* CERT is what it should be: leads to ROOT, valid, its key the one beside it (KEY may be NULL).
  * True: it is, and NAME is whose. */
-static bool check_pair(const struct checking *x, const char *path, const char *cert,
-		       const char *key, const char *root, bool is_ca, char name[128])
+static bool check_pair(struct checking *x, const char *path, const char *cert, const char *key,
+		       const char *root, bool is_ca, char name[128])
 {
 	_free_ char *cert_path = mem_printf("%s.certificate", path),
 		    *key_path = mem_printf("%s.key", path);
@@ -32,7 +33,7 @@ static bool check_pair(const struct checking *x, const char *path, const char *c
 
 	if (!cert)
 		return false;
-	crypto_pair_check(cert, key, root, x->now, &found);
+	crypto_pair_check(cert, key, root, &x->root, x->now, &found);
 	if (found.cert.code) {
 		wrong(x, cert_path, found.cert.text);
 		return false;
@@ -57,9 +58,8 @@ static bool check_pair(const struct checking *x, const char *path, const char *c
 }
 
 /* The certificate and key of node I. */
-static void check_node(const struct checking *x, const struct secrets *s,
-		       const struct cluster_config *c, int i, const char *root,
-		       enum secrets_scope scope, int self)
+static void check_node(struct checking *x, const struct secrets *s, const struct cluster_config *c,
+		       int i, const char *root, enum secrets_scope scope, int self)
 {
 	const char *name = c->nodes[i].name;
 	_free_ char *path = NULL, *cert = NULL;
@@ -86,7 +86,7 @@ static void check_node(const struct checking *x, const struct secrets *s,
 	}
 }
 
-static void check_exchange(const struct checking *x, const struct secrets *s,
+static void check_exchange(struct checking *x, const struct secrets *s,
 			   const struct cluster_config *c, enum secrets_scope scope, int self)
 {
 	char owner[128];
@@ -105,7 +105,7 @@ static void check_exchange(const struct checking *x, const struct secrets *s,
 		check_node(x, s, c, i, root, scope, self);
 }
 
-static void check_k3s(const struct checking *x, struct secrets *s, enum secrets_scope scope)
+static void check_k3s(struct checking *x, struct secrets *s, enum secrets_scope scope)
 {
 	_secret_ struct str token = { 0 };
 	char owner[128];
@@ -152,6 +152,7 @@ void secrets_check(struct schema *sc, const char *prefix, struct secrets *s,
 	}
 	check_exchange(&x, s, c, scope, self);
 	check_k3s(&x, s, scope);
+	crypto_root_free(&x.root);
 	if (scope == SECRETS_PARTIAL)
 		return;
 	if (c && c->s3_bucket && !s->s3_access_key)

@@ -15,23 +15,13 @@
 
 int seed_media_list(const struct fs *root, struct strv *devices, struct fault *f)
 {
-	static const char *const labels[] = { "CIDATA", "cidata" };
-	int ret = 0;
+	static const char *const labels[] = { "CIDATA", "cidata", NULL };
+	int r;
 
 	if (!str_eq(root->path, "/"))
 		return 0;
-	for (size_t i = 0; i < ARRAY_LEN(labels); i++) {
-		_strv_ struct strv some = { 0 };
-		int r = blkid_find_label(labels[i], &some, f);
-
-		if (r < 0 && r != -ENOENT)
-			ret = r;
-		strv_each (device, &some)
-			if (!strv_has(devices, device))
-				strv_add(devices, device);
-	}
-	strv_sort(devices);
-	return ret;
+	r = blkid_find_label(labels, devices, f);
+	return r == -ENOENT ? 0 : r;
 }
 
 /* By mount(8), not mount(2): where the kernel lacks the file system, a helper such as mount.vfat

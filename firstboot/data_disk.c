@@ -161,7 +161,7 @@ int data_disk_find(struct boot *b, struct data_disk *ret, struct fault *f)
 {
 	_disk_ struct data_disk d = { 0 };
 	_strv_ struct strv all = { 0 }, labelled = { 0 };
-	int r = blkid_find_label(DATA_LABEL, &all, f);
+	int r = blkid_find_label((const char *const[]){ DATA_LABEL, NULL }, &all, f);
 
 	strv_each (path, &all)
 		if (!is_held(&b->fs, path))

@@ -100,7 +100,8 @@ static int format(const struct data_disk *d, struct fault *f)
 
 	if (used)
 		return fault_set(f, EBUSY, "%s is mounted at %s: not formatted", d->device, used);
-	r = proc_do(f, "wipefs", "--all", "--quiet", d->device, NULL);
+	r = d->foreign || d->formatted ? proc_do(f, "wipefs", "--all", "--quiet", d->device, NULL)
+				       : 0;
 	if (r < 0)
 		return r;
 	return proc_ok(&(struct proc){ .argv = argv, .timeout_ms = MKFS_LIMIT }, NULL, f);

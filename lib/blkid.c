@@ -11,6 +11,7 @@
 
 #define PARTITIONS_MAX (1 << 20)
 #define ENDS (1 << 20)
+#define PIECE (64 * 1024)
 
 static void probe_freep(blkid_probe *p)
 {
@@ -30,15 +31,17 @@ static void copy_value(blkid_probe probe, const char *name, char *to, size_t siz
  * not look blank, so the beginning and the end are read here first: signatures are kept there. */
 static int read_all(int fd, const char *device, off_t from, off_t to, struct fault *f)
 {
-	char buf[4096];
+	char buf[PIECE];
 
-	for (off_t at = from; at < to; at += (off_t)sizeof buf) {
-		ssize_t n = pread(fd, buf, sizeof buf, at);
+	for (off_t at = from; at < to;) {
+		size_t wanted = to - at < PIECE ? (size_t)(to - at) : PIECE;
+		ssize_t n = pread(fd, buf, wanted, at);
 
 		if (n == 0)
 			errno = EIO;
 		if (n <= 0)
 			return fault_errno(f, "read %s at byte %lld", device, (long long)at);
+		at += n;
 	}
 	return 0;
 }
@@ -124,7 +127,7 @@ int blkid_probe_device(const char *device, struct blkid_found *ret, struct fault
 
 /* A device that vanished or has no medium (a card reader's empty slot) has no label; one that
  * cannot be read is an error: the label may be on it. */
-static int add_if_labelled(const char *device, const char *label, struct strv *devices,
+static int add_if_labelled(const char *device, const char *const *labels, struct strv *devices,
 			   struct fault *f)
 {
 	struct blkid_found found = { 0 };
@@ -135,12 +138,13 @@ static int add_if_labelled(const char *device, const char *label, struct strv *d
 		return 0;
 	if (r < 0)
 		return fault_set(f, why.code, "%s", why.text);
-	if (found.label[0] && str_eq(found.label, label))
-		strv_add(devices, device);
+	for (; *labels; labels++)
+		if (str_eq(found.label, *labels))
+			strv_add(devices, device);
 	return 0;
 }
 
-int blkid_find_label(const char *label, struct strv *devices, struct fault *f)
+int blkid_find_label(const char *const *labels, struct strv *devices, struct fault *f)
 {
 	_fs_ struct fs root = { .fd = -1 };
 	_str_ struct str text = { 0 };
@@ -161,7 +165,7 @@ int blkid_find_label(const char *label, struct strv *devices, struct fault *f)
 			if (*p == '!') /* the kernel's way to write a slash: cciss!c0d0 */
 				*p = '/';
 		snprintf(path, sizeof path, "/dev/%s", name);
-		r = add_if_labelled(path, label, devices, f);
+		r = add_if_labelled(path, labels, devices, f);
 		if (r < 0)
 			return r;
 	}

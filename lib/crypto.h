@@ -65,9 +65,17 @@ struct cert_findings {
 	struct fault cert, key,
 		chain; /* code 0: fine; after a broken certificate the others are not looked at */
 };
-/* NOW: Unix time; a clock that is behind the certificate's beginning is taken for wrong. */
-void crypto_pair_check(const char *cert, const char *key, const char *root, int64_t now,
-		       struct cert_findings *ret);
+/* The root that was read last: it is the same for many certificates. Zeroed by the caller, who keeps the text
+ * it was read from. */
+struct crypto_root {
+	const char *pem;
+	void *certs;
+};
+#define _root_ _cleanup_(crypto_root_free)
+void crypto_root_free(struct crypto_root *r);
+/* NOW: Unix time; a clock that is behind the certificate's beginning is taken for wrong. LAST may be NULL. */
+void crypto_pair_check(const char *cert, const char *key, const char *root,
+		       struct crypto_root *last, int64_t now, struct cert_findings *ret);
 /* K3s's token: "K10" + hash of the CA bundle + "::server:" + password. As K3s computes it: of a
  * bundle, SHA-256 of the DER of the root that its first certificate verifies to; of a single
  * certificate, SHA-256 of the PEM file. */

@@ -340,10 +340,34 @@ int crypto_cert_verify(const char *cert, const char *root, int64_t unix_time, st
 	return r < 0 ? r : verify(chain, roots, unix_time, NULL, f);
 }
 
-void crypto_pair_check(const char *cert, const char *key, const char *root, int64_t now,
-		       struct cert_findings *ret)
+void crypto_root_free(struct crypto_root *r)
 {
-	_certs_ STACK_OF(X509) *chain = NULL, *roots = NULL;
+	STACK_OF(X509) *certs = r->certs;
+
+	ossl_certs_freep(&certs);
+	*r = (struct crypto_root){ 0 };
+}
+
+/* Whether ROOT is what LAST holds: read when it is not. */
+static bool read_root(const char *root, struct crypto_root *last, struct fault *f)
+{
+	STACK_OF(X509) *certs = NULL;
+
+	if (last->pem == root)
+		return true;
+	crypto_root_free(last);
+	if (ossl_certs_read(root, &certs, f) < 0)
+		return false;
+	*last = (struct crypto_root){ root, certs };
+	return true;
+}
+
+void crypto_pair_check(const char *cert, const char *key, const char *root,
+		       struct crypto_root *last, int64_t now, struct cert_findings *ret)
+{
+	_certs_ STACK_OF(X509) *chain = NULL;
+	_root_ struct crypto_root own = { 0 };
+	struct crypto_root *anchor = last ? last : &own;
 
 	*ret = (struct cert_findings){ 0 };
 	if (ossl_certs_read(cert, &chain, &ret->cert) < 0 ||
@@ -351,8 +375,8 @@ void crypto_pair_check(const char *cert, const char *key, const char *root, int6
 		return;
 	if (key)
 		match_key(sk_X509_value(chain, 0), key, &ret->key);
-	if (root && (root == cert || ossl_certs_read(root, &roots, &ret->chain) == 0))
-		verify(chain, roots ? roots : chain,
+	if (root && (root == cert || read_root(root, anchor, &ret->chain)))
+		verify(chain, root == cert ? chain : anchor->certs,
 		       now > ret->info.not_before ? now : ret->info.not_before, NULL, &ret->chain);
 }
 

@@ -235,7 +235,8 @@ static void looks_for_labels(void **state)
 {
 	_strv_ struct strv devices = { 0 };
 	struct fault f = { 0 };
-	int r = blkid_find_label("phoenix-no-such-label", &devices, &f);
+	int r = blkid_find_label((const char *const[]){ "phoenix-no-such-label", NULL }, &devices,
+				 &f);
 
 	(void)state;
 	if (r == -EACCES || r == -EPERM) {
