@@ -242,7 +242,20 @@ void agent_look(struct agent *a, struct round *ret)
 	ret->recovering = a->rec.recovering;
 	memcpy(ret->formation, a->rec.formation, ID_LEN);
 	snprintf(ret->trouble[self], WHY_LEN, "%s", a->trouble);
+	for (int i = 0; i < NODE_COUNT; i++)
+		a->silent[i] = i != self && !ret->views[i].answered;
 	pthread_mutex_unlock(&a->lock);
+}
+
+bool agent_heard(struct agent *a)
+{
+	bool heard;
+
+	pthread_mutex_lock(&a->lock);
+	heard = a->awake;
+	a->awake = false;
+	pthread_mutex_unlock(&a->lock);
+	return heard;
 }
 
 int agent_record(struct agent *a, void (*change)(struct records *r, const void *arg),

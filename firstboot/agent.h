@@ -23,10 +23,12 @@ struct agent {
 	pthread_mutex_t lock; /* guards what follows */
 	struct records rec;
 	struct node_view me;
-	bool marked;	       /* the cluster carries our id (main thread) */
-	bool leaving_blank;    /* K3s is being started on a blank disk: no promise from now on */
-	bool starting;	       /* K3s is being started on its data: no retirement this moment */
-	char trouble[WHY_LEN]; /* why the own state is unknown, or "" */
+	bool marked;		 /* the cluster carries our id (main thread) */
+	bool leaving_blank;	 /* K3s is being started on a blank disk: no promise from now on */
+	bool starting;		 /* K3s is being started on its data: no retirement this moment */
+	bool silent[NODE_COUNT]; /* did not answer the last look… */
+	bool awake;		 /* …and has asked since: worth looking at once */
+	char trouble[WHY_LEN];	 /* why the own state is unknown, or "" */
 	struct {
 		char renewed[PULSE_LEN];
 		int64_t since;
@@ -64,6 +66,8 @@ int agent_start(struct boot *b, struct agent **ret, struct fault *f);
 void agent_refresh(struct agent *a);
 /* Asks both others side by side, and whether each can be joined: three questions of 1.5 s each. */
 void agent_look(struct agent *a, struct round *ret);
+/* True, once: a node that did not answer the last look has asked something since. */
+bool agent_heard(struct agent *a);
 /* Changes the records durably under the lock: CHANGE edits a copy; nothing is kept when the write
  * fails. */
 int agent_record(struct agent *a, void (*change)(struct records *r, const void *arg),

@@ -299,6 +299,8 @@ int agent_answer(void *agent, const char *peer, const char *request, size_t len,
 		return 0;
 	}
 	pthread_mutex_lock(&a->lock);
+	a->awake = a->awake || a->silent[from];
+	a->silent[from] = false;
 	switch (ask.kind) {
 	case ASK_PROMISE:
 		give_promise(a, from, &ask, &out);

@@ -170,6 +170,25 @@ static void a_node_that_starts_k3s_does_not_retire(void **state)
 	end(&n);
 }
 
+/* Three machines that are switched on together need not wait for each other's next look. */
+static void who_was_silent_and_asks_is_looked_at_at_once(void **state)
+{
+	struct ask look = { .kind = ASK_LOOK };
+	struct node n;
+
+	(void)state;
+	begin(&n, NODE_BLANK);
+	n.a.silent[2] = true;
+	asked(&n, "phoenix-a", look);
+	assert_false(agent_heard(&n.a));
+	asked(&n, "phoenix-c", look);
+	assert_true(agent_heard(&n.a));
+	assert_false(agent_heard(&n.a));
+	asked(&n, "phoenix-c", look); /* until the next look finds it silent again */
+	assert_false(agent_heard(&n.a));
+	end(&n);
+}
+
 static void words_are_taken_from_the_node_itself_only(void **state)
 {
 	struct ask word = {
@@ -352,6 +371,7 @@ int main(void)
 		cmocka_unit_test(a_blank_node_gives_up_its_promise_to_a_recovery),
 		cmocka_unit_test(of_two_recoveries_the_higher_generation_wins_then_the_first_node),
 		cmocka_unit_test(a_node_that_starts_k3s_does_not_retire),
+		cmocka_unit_test(who_was_silent_and_asks_is_looked_at_at_once),
 		cmocka_unit_test(words_are_taken_from_the_node_itself_only),
 		cmocka_unit_test(recover_replaces_what_was_declared_before),
 		cmocka_unit_test(only_what_is_on_the_disk_can_be_abandoned),
