@@ -121,6 +121,10 @@ static bool lone_clears(struct scene *s, int i)
 {
 	const struct node_view *v = &s->views[i];
 
+	/* Durably, and by records that were read even where the data was not. */
+	if (v->answered && v->state != NODE_BLANK && in_retirement(v) &&
+	    v->retired >= s->me->generation && v->retired_for == s->self)
+		return true;
 	if (!v->answered || v->state == NODE_UNKNOWN) {
 		if (scene_is_missing(s, i))
 			return true;
@@ -134,9 +138,6 @@ static bool lone_clears(struct scene *s, int i)
 			  s->names[i]);
 		return false;
 	}
-	if (has_data(v) && in_retirement(v) && v->retired >= s->me->generation &&
-	    v->retired_for == s->self)
-		return true;
 	if (v->state == NODE_JOINING && !v->removed && v->n_voters == 1 &&
 	    v->voters[0].id == s->me->self)
 		return true;

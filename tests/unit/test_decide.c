@@ -302,6 +302,24 @@ static void lone_retired(struct scene *s)
 	s->v[C].retired = 2;
 	s->v[C].retired_for = A;
 }
+/* Its data cannot be read, its records can: they say that it is not started again. */
+static void lone_damaged(struct scene *s)
+{
+	lone(s);
+	s->v[B].state = NODE_UNKNOWN;
+	s->v[B].generation = 1;
+}
+static void lone_damaged_retired(struct scene *s)
+{
+	lone_damaged(s);
+	s->v[B].retired = 2;
+	s->v[B].retired_for = A;
+}
+static void lone_damaged_retired_for_another(struct scene *s)
+{
+	lone_damaged_retired(s);
+	s->v[B].retired_for = C;
+}
 static void lone_rejoined(struct scene *s)
 {
 	lone_retired(s);
@@ -425,6 +443,9 @@ static const struct row {
 	{ lone_joining, ACT_WAIT, false, "phoenix-b is joining a cluster" },
 	{ lone_promise, ACT_STOP, false, "`phoenix forget " Y "` on phoenix-c" },
 	{ lone_retired, ACT_START, false, "" },
+	{ lone_damaged, ACT_WAIT, false, "phoenix-b must answer" },
+	{ lone_damaged_retired, ACT_START, false, "" },
+	{ lone_damaged_retired_for_another, ACT_WAIT, false, "phoenix-b must answer" },
 	{ lone_rejoined, ACT_STOP, true, "`phoenix abandon " X "` on phoenix-a" },
 	{ retired, ACT_STOP, true, "`phoenix recover --keep phoenix-b` again" },
 	{ retired_ready, ACT_MOVE_ASIDE, true, "" },
