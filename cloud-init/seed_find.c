@@ -50,12 +50,15 @@ static bool was_unused(const struct memory *m, const char *sha256)
 	return strv_has(&m->seen, line);
 }
 
-static bool is_known(void *user, const char *sha256)
+static bool remembers(const struct memory *m, const char *sha256)
 {
-	const struct memory *m = user;
-
 	return m->seed && (str_eq(m->seed->sha256, sha256) || strv_has(&m->seen, sha256) ||
 			   was_unused(m, sha256));
+}
+
+static bool is_known(void *user, const char *sha256)
+{
+	return remembers(user, sha256);
 }
 
 static void warn(struct diags *d, const char *source, const char *what)
@@ -141,7 +144,7 @@ static void remember(const struct seed_candidates *c, const struct memory *m, st
 		bool unused = !m->seed && !str_eq(sha256, s->sha256);
 		_free_ char *line = mem_printf("%s%s", sha256, unused ? UNUSED : "");
 
-		if (*sha256 && !is_known((void *)(uintptr_t)m, sha256) && !strv_has(&s->seen, line))
+		if (*sha256 && !remembers(m, sha256) && !strv_has(&s->seen, line))
 			strv_add(&s->seen, line);
 	}
 	if (!strv_has(&s->seen, s->sha256))
