@@ -37,7 +37,8 @@ static void cannot_read(const char *shown, const struct fault *f, struct diags *
 	diag_add(d, shown, 0, 0, NULL, "%s", colon ? colon + 2 : f->text);
 }
 
-/* A link to nowhere in the folder is not "missing": what would be made in its place would be new keys. */
+/* A link to nowhere in the folder is not "missing": what would be made in its place would be new
+ * keys. */
 static bool leads_out(const struct fs *fs, const char *name, const char *shown, struct diags *d)
 {
 	if (!fs_exists(fs, name))

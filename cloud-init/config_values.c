@@ -177,8 +177,8 @@ const char *value_device(char *text)
 		       : "not a path of a disk";
 }
 
-/* BODY, up to a space, is base64 of fields that each have their length in front (RFC 4253, 6.6), the
- * first of which is the kind, and nothing behind the last. */
+/* BODY, up to a space, is base64 of fields that each have their length in front (RFC 4253, 6.6),
+ * the first of which is the kind, and nothing behind the last. */
 static bool is_whole_key(const char *kind, const char *body)
 {
 	_str_ struct str blob = { 0 };

@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* The name under which a seed is overwritten: a power cut must leave no half of one where it would be
- * taken for a seed. */
+/* The name under which a seed is overwritten: a power cut must leave no half of one where it would
+ * be taken for a seed. */
 #define GONE ".phoenix-seed.gone"
 
 /* What could not be removed, and from where, since this program runs: told, and not tried for ever.

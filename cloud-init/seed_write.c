@@ -98,7 +98,8 @@ static int write_image(const char *folder, const char *image, struct fault *f)
 	return r;
 }
 
-/* mtools does not always say that a write failed (a full disk, a limit): what the image holds counts. */
+/* mtools does not always say that a write failed (a full disk, a limit): what the image holds
+ * counts. */
 static int check_image(const char *image, const char *name, const struct str *text, struct fault *f)
 {
 	_free_ char *from = mem_printf("::%s", name);

@@ -112,7 +112,8 @@ static void retire(struct agent *a, int from, const struct ask *ask, struct answ
 }
 
 /* The member of that id as our own running etcd has it, when it is one of node FROM: an id is never
- * given twice, so a request that travelled for long cannot mean what joined since. NULL with WHY. */
+ * given twice, so a request that travelled for long cannot mean what joined since. NULL with WHY.
+ */
 static const struct etcd_member *member_meant(const struct agent *a, int from,
 					      const struct ask *ask, struct etcd_disk *d,
 					      char why[WHY_LEN])

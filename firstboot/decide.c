@@ -92,10 +92,8 @@ static bool superseded(struct scene *s)
 			continue;
 		scene_say(s, ACT_STOP,
 			  "%s belongs to generation %d of cluster %s, this disk to %d of %s: the "
-			  "others "
-			  "went on without it. `phoenix abandon %s` on %s keeps its data aside and "
-			  "lets "
-			  "it join",
+			  "others went on without it. `phoenix abandon %s` on %s keeps its data "
+			  "aside and lets it join",
 			  s->names[i], v->generation, scene_incarnation(v), me->generation,
 			  scene_incarnation(me), scene_incarnation(me), s->names[s->self]);
 		s->out->even_running = true;
@@ -106,13 +104,11 @@ static bool superseded(struct scene *s)
 
 static void say_old_disk(struct scene *s, const char *what, const char *who)
 {
-	scene_say(
-		s, ACT_STOP,
-		"by its own data this node is the only voter, but %s %s: this looks like an old "
-		"disk "
-		"or snapshot. `phoenix abandon %s` on %s keeps its data aside and joins afresh; if "
-		"this data is the one to keep: `phoenix recover --keep %s`",
-		who, what, scene_incarnation(s->me), s->names[s->self], s->names[s->self]);
+	scene_say(s, ACT_STOP,
+		  "by its own data this node is the only voter, but %s %s: this looks like an old "
+		  "disk or snapshot. `phoenix abandon %s` on %s keeps its data aside and joins "
+		  "afresh; if this data is the one to keep: `phoenix recover --keep %s`",
+		  who, what, scene_incarnation(s->me), s->names[s->self], s->names[s->self]);
 }
 
 /* May the lone voter trust that I is in no newer cluster? An old first disk or a snapshot
@@ -130,10 +126,8 @@ static bool lone_clears(struct scene *s, int i)
 			return true;
 		scene_say(s, ACT_WAIT,
 			  "by its own data this node is the only voter; before it starts %s must "
-			  "answer "
-			  "that it is blank (an old disk could be coming back): %s. If it is "
-			  "destroyed: "
-			  "`phoenix form --with-missing %s`",
+			  "answer that it is blank (an old disk could be coming back): %s. If it "
+			  "is destroyed: `phoenix form --with-missing %s`",
 			  s->names[i], v->answered ? "it cannot read its own disk" : "no answer",
 			  s->names[i]);
 		return false;
@@ -144,11 +138,11 @@ static bool lone_clears(struct scene *s, int i)
 	/* A learner's etcd tells nobody who else is a member. It becomes a voter, or its K3s is
 	 * stopped when nobody answers it: then its disk can be read. */
 	if (v->state == NODE_JOINING && !v->removed && !v->n_voters) {
-		scene_say(s, ACT_WAIT,
-			  "by its own data this node is the only voter, and %s is joining a "
-			  "cluster and "
-			  "cannot tell yet which: waits until it is a voter or gives up",
-			  s->names[i]);
+		scene_say(
+			s, ACT_WAIT,
+			"by its own data this node is the only voter, and %s is joining a cluster "
+			"and cannot tell yet which: waits until it is a voter or gives up",
+			s->names[i]);
 		return false;
 	}
 	if (has_data(v)) {
@@ -158,11 +152,9 @@ static bool lone_clears(struct scene *s, int i)
 	if (v->promise.node >= 0 && v->promise.node != s->self) {
 		scene_say(s, ACT_STOP,
 			  "by its own data this node is the only voter, but %s is promised to %s, "
-			  "which "
-			  "may have formed a newer cluster. If it never did: `phoenix forget %s` "
-			  "on %s; "
-			  "else `phoenix abandon %s` on %s keeps the data here aside and joins "
-			  "afresh",
+			  "which may have formed a newer cluster. If it never did: `phoenix forget "
+			  "%s` on %s; else `phoenix abandon %s` on %s keeps the data here aside "
+			  "and joins afresh",
 			  s->names[i], s->names[v->promise.node], v->promise.formation, s->names[i],
 			  scene_incarnation(s->me), s->names[s->self]);
 		return false;
@@ -180,13 +172,11 @@ static void decide_retired(struct scene *s, int peer)
 			  "retired for generation %d, and %s is ready: the old data is kept aside",
 			  s->me->retired, s->names[peer]);
 	else
-		scene_say(
-			s, ACT_STOP,
-			"retired for generation %d in favour of %s: waits until that generation is "
-			"ready to be joined. If the recovery was interrupted: `phoenix recover "
-			"--keep "
-			"%s` again, or --keep another node if its data is lost",
-			s->me->retired, kept, kept);
+		scene_say(s, ACT_STOP,
+			  "retired for generation %d in favour of %s: waits until that generation "
+			  "is ready to be joined. If the recovery was interrupted: `phoenix "
+			  "recover --keep %s` again, or --keep another node if its data is lost",
+			  s->me->retired, kept, kept);
 }
 
 static bool is_abandoned(const struct scene *s)
@@ -208,11 +198,8 @@ static void decide_unknown(struct scene *s)
 		scene_say(
 			s, ACT_WAIT,
 			"the cluster data on this disk is damaged: it is not started, and this "
-			"node "
-			"neither "
-			"forms nor joins. If the others have a quorum, or a copy is not to be had: "
-			"`phoenix "
-			"abandon %s` on %s keeps it aside and joins afresh",
+			"node neither forms nor joins. If the others have a quorum, or a copy is "
+			"not to be had: `phoenix abandon %s` on %s keeps it aside and joins afresh",
 			scene_incarnation(s->me), s->names[s->self]);
 	else
 		scene_say(s, ACT_WAIT,
@@ -237,14 +224,15 @@ static void decide_with_data(struct scene *s)
 	}
 	if (superseded(s))
 		return;
-	/* Nothing was ever promised to others with such a log, neither a vote nor an entry; and etcd
-	 * would never come out of it by itself. */
+	/* Nothing was ever promised to others with such a log, neither a vote nor an entry; and
+	 * etcd would never come out of it by itself. */
 	if (s->me->empty_log && RULE(RULE_EMPTY_LOG)) {
 		scene_say(s, ACT_MOVE_ASIDE,
 			  "its etcd ended before it wrote anything: the empty data is kept aside");
 		return;
 	}
-	/* Never because a peer's list lacks this node: that answer can be older than our joining. */
+	/* Never because a peer's list lacks this node: that answer can be older than our joining.
+	 */
 	if (s->me->removed) {
 		if (peer >= 0)
 			scene_say(s, ACT_MOVE_ASIDE,
@@ -263,11 +251,9 @@ static void decide_with_data(struct scene *s)
 	if (s->me->state == NODE_MEMBER)
 		scene_say(s, ACT_START,
 			  "member by its own data, which names %d voter%s: more than half must be "
-			  "up. If "
-			  "those are lost for good: `phoenix recover --keep %s`; if only this one "
-			  "does "
-			  "not come up: `phoenix abandon %s` on %s keeps its data aside and joins "
-			  "afresh",
+			  "up. If those are lost for good: `phoenix recover --keep %s`; if only "
+			  "this one does not come up: `phoenix abandon %s` on %s keeps its data "
+			  "aside and joins afresh",
 			  s->me->n_voters, s->me->n_voters == 1 ? "" : "s", me,
 			  scene_incarnation(s->me), me);
 	else

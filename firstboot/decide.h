@@ -46,8 +46,8 @@ struct node_view {
 	/* Its etcd made a log and ended before it wrote anything into it, on a disk that was never
 	 * part of a cluster. Known of the own node only. */
 	bool empty_log;
-	/* Unknown because its etcd data is not understood, on a disk whose records are. Known of the own
-	 * node only. */
+	/* Unknown because its etcd data is not understood, on a disk whose records are. Known of
+	 * the own node only. */
 	bool damaged;
 	struct promise promise;
 	char cluster[ID_LEN]; /* the cluster its disk belongs to by phoenix's record, or "" */

@@ -1,5 +1,5 @@
-/* See decide.h: what a node without data is to do, once its own disk is known to be blank: join, or form
- * together with the others. */
+/* See decide.h: what a node without data is to do, once its own disk is known to be blank: join, or
+ * form together with the others. */
 #include "firstboot/decide_internal.h"
 
 #include "lib/str.h"
@@ -16,8 +16,7 @@ static bool others_are_blank(struct scene *s)
 			scene_say(s, ACT_WAIT,
 				  "%s has cluster data but %s: waits to join it. If most of that "
 				  "cluster's voters are lost: `phoenix recover --keep %s`; if all "
-				  "of its "
-				  "data is to be given up: `phoenix abandon %s` on %s",
+				  "of its data is to be given up: `phoenix abandon %s` on %s",
 				  s->names[i],
 				  v->api_ready ? "of an older generation than this disk has seen"
 					       : "its API is not ready",
@@ -31,8 +30,7 @@ static bool others_are_blank(struct scene *s)
 		if (!v->answered && !scene_is_missing(s, i) && RULE(RULE_BLANK_IS_POSITIVE)) {
 			scene_say(s, ACT_WAIT,
 				  "waits for %s: no answer. Forming needs every node's word; if it "
-				  "is "
-				  "destroyed: `phoenix form --with-missing %s`",
+				  "is destroyed: `phoenix form --with-missing %s`",
 				  s->names[i], s->names[i]);
 			return false;
 		}
@@ -50,12 +48,11 @@ static bool markers_forbid(struct scene *s)
 		if (!v->answered || !*v->marker || str_eq(v->marker, s->words->abandoned) ||
 		    !RULE(RULE_MARKER))
 			continue;
-		scene_say(
-			s, ACT_STOP,
-			"the disk of %s belonged to incarnation %s, whose data is not there: a new "
-			"cluster would be empty. Restore it, or give it up: `phoenix abandon %s` "
-			"on %s",
-			s->names[i], v->marker, v->marker, s->names[i]);
+		scene_say(s, ACT_STOP,
+			  "the disk of %s belonged to incarnation %s, whose data is not there: a "
+			  "new cluster would be empty. Restore it, or give it up: `phoenix abandon "
+			  "%s` on %s",
+			  s->names[i], v->marker, v->marker, s->names[i]);
 		return true;
 	}
 	return false;
@@ -89,8 +86,7 @@ static void gather_promises(struct scene *s)
 
 		scene_say(s, ACT_STOP,
 			  "%s has promised %s and nobody else; if that node never formed or its "
-			  "disk is "
-			  "gone: `phoenix forget %s` on %s",
+			  "disk is gone: `phoenix forget %s` on %s",
 			  s->names[other], s->names[p->node], p->formation, s->names[other]);
 		return;
 	}
@@ -112,13 +108,12 @@ void decide_blank(struct scene *s)
 			if (!scene_may_follow(s, i) ||
 			    str_eq(s->views[i].cluster, s->views[peer].cluster))
 				continue;
-			scene_say(
-				s, ACT_STOP,
-				"%s and %s run and belong to different clusters: joins neither. "
-				"Give "
-				"one up: `phoenix abandon %s` on %s, or `phoenix abandon %s` on %s",
-				s->names[peer], s->names[i], scene_incarnation(&s->views[peer]),
-				s->names[peer], scene_incarnation(&s->views[i]), s->names[i]);
+			scene_say(s, ACT_STOP,
+				  "%s and %s run and belong to different clusters: joins neither. "
+				  "Give one up: `phoenix abandon %s` on %s, or `phoenix abandon "
+				  "%s` on %s",
+				  s->names[peer], s->names[i], scene_incarnation(&s->views[peer]),
+				  s->names[peer], scene_incarnation(&s->views[i]), s->names[i]);
 			return;
 		}
 		s->out->through = peer;

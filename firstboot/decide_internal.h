@@ -1,5 +1,5 @@
-/* Shared by the parts of the decision: decide.c (what is this node to do?), decide_blank.c (…without data?)
- * and decide_grant.c (what may it grant?). */
+/* Shared by the parts of the decision: decide.c (what is this node to do?), decide_blank.c
+ * (…without data?) and decide_grant.c (what may it grant?). */
 #pragma once
 
 #include "firstboot/decide.h"

@@ -64,8 +64,9 @@ struct daemon {
 	int64_t next_seed;    /* when to look for a corrected seed */
 };
 
-/* A node that is well keeps an eye on the others' signs of life meanwhile, one that joins asks to be
- * made a voter, and one that waits for another looks as soon as that one has asked it something. */
+/* A node that is well keeps an eye on the others' signs of life meanwhile, one that joins asks to
+ * be made a voter, and one that waits for another looks as soon as that one has asked it something.
+ */
 static void nap(struct daemon *d, int64_t ms, bool well)
 {
 	struct agent *a = d->engine.boot->agent;

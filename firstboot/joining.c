@@ -1,5 +1,5 @@
-/* A K3s that was started to join and is not a voter yet: it needs the members, and they may be gone.
- * Left to itself it waits for K3s's next tick, or for ever. */
+/* A K3s that was started to join and is not a voter yet: it needs the members, and they may be
+ * gone. Left to itself it waits for K3s's next tick, or for ever. */
 #include "firstboot/cluster.h"
 #include "firstboot/etcd_wal.h"
 #include "firstboot/k3s.h"
@@ -89,8 +89,8 @@ void joining_ask_promotion(struct agent *a)
 	a->unpromoted[0] = 0;
 }
 
-/* By its list of members, which K3s tells with a quorum only, and long before its API is ready: that
- * a K3s answers at all means nothing, it may be one that is joining like ours. */
+/* By its list of members, which K3s tells with a quorum only, and long before its API is ready:
+ * that a K3s answers at all means nothing, it may be one that is joining like ours. */
 static bool cluster_answers(struct agent *a)
 {
 	struct etcd_disk d;

@@ -228,8 +228,9 @@ static void record_aside(struct records *r, const void *arg)
 	r->promise = (struct promise){ .node = -1 };
 	if (!*r->words.abandoned || !str_eq(r->words.abandoned, r->cluster))
 		return;
-	/* The word was about this data and is used up with it. So is the word that others are destroyed: it was
-	 * said so that this data could go on, and must not let a blank disk form an empty cluster. */
+	/* The word was about this data and is used up with it. So is the word that others are
+	 * destroyed: it was said so that this data could go on, and must not let a blank disk form
+	 * an empty cluster. */
 	r->words = (struct words){ 0 };
 	r->cluster[0] = 0;
 	r->formed = false;
@@ -250,8 +251,8 @@ static int move_aside(struct agent *a, struct fault *f)
 		     : fault_set(f, EAGAIN, "the old cluster data was moved aside: decides again");
 }
 
-/* Between the decision and K3s's process this node grants no retirement, and starts nothing that was
- * retired since the decision: who hears "retired" relies on it. */
+/* Between the decision and K3s's process this node grants no retirement, and starts nothing that
+ * was retired since the decision: who hears "retired" relies on it. */
 static bool begin_start(struct agent *a, const struct round *round)
 {
 	pthread_mutex_lock(&a->lock);

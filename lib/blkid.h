@@ -16,6 +16,7 @@ struct blkid_found {
  * when it has no size (an empty card reader). */
 int blkid_probe_device(const char *device, struct blkid_found *ret, struct fault *f);
 /* All devices of /proc/partitions that exist below /dev and whose file system's label is one of
- * LABELS (different, not empty, NULL at the end); sorted. Two are a fact the caller must judge (an old disk beside the new one), not the first
- * one's luck. A device that cannot be read is an error: the label may be on it. */
+ * LABELS (different, not empty, NULL at the end); sorted. Two are a fact the caller must judge (an
+ * old disk beside the new one), not the first one's luck. A device that cannot be read is an error:
+ * the label may be on it. */
 int blkid_find_label(const char *const *labels, struct strv *devices, struct fault *f);

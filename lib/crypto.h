@@ -11,7 +11,8 @@ int crypto_random(void *buf, size_t n, struct fault *f);
 /* N random bytes as lower-case hex (2N digits), or N random letters and digits. Caller's. */
 char *crypto_random_hex(size_t n);
 char *crypto_random_word(size_t n);
-/* Base64 of whole groups of four, without spaces or lines. False: it is none; OUT is then as it was. */
+/* Base64 of whole groups of four, without spaces or lines. False: it is none; OUT is then as it
+ * was. */
 bool crypto_base64_decode(const char *text, size_t n, struct str *out);
 void crypto_sha256(const void *data, size_t n, unsigned char out[32]);
 void crypto_sha256_hex(const void *data, size_t n, char out[65]);
@@ -65,15 +66,16 @@ struct cert_findings {
 	struct fault cert, key,
 		chain; /* code 0: fine; after a broken certificate the others are not looked at */
 };
-/* The root that was read last: it is the same for many certificates. Zeroed by the caller, who keeps the text
- * it was read from. */
+/* The root that was read last: it is the same for many certificates. Zeroed by the caller, who
+ * keeps the text it was read from. */
 struct crypto_root {
 	const char *pem;
 	void *certs;
 };
 #define _root_ _cleanup_(crypto_root_free)
 void crypto_root_free(struct crypto_root *r);
-/* NOW: Unix time; a clock that is behind the certificate's beginning is taken for wrong. LAST may be NULL. */
+/* NOW: Unix time; a clock that is behind the certificate's beginning is taken for wrong. LAST may
+ * be NULL. */
 void crypto_pair_check(const char *cert, const char *key, const char *root,
 		       struct crypto_root *last, int64_t now, struct cert_findings *ret);
 /* K3s's token: "K10" + hash of the CA bundle + "::server:" + password. As K3s computes it: of a

@@ -38,8 +38,8 @@ int fault_set(struct fault *f, int code, const char *fmt, ...)
 
 int fault_errno(struct fault *f, const char *fmt, ...)
 {
-	/* EBADMSG is our own word for what was read and not understood. Some file systems say it of a
-	 * checksum of theirs: of what could not be read. */
+	/* EBADMSG is our own word for what was read and not understood. Some file systems say it of
+	 * a checksum of theirs: of what could not be read. */
 	int code = errno && errno != EBADMSG ? errno : EIO;
 	va_list ap;
 	size_t len;

@@ -40,7 +40,8 @@ int fs_openat(const struct fs *fs, const char *path, int flags, mode_t mode, str
  * -ENOENT, a directory or device is -EINVAL. */
 int fs_read(const struct fs *fs, const char *path, size_t max, struct str *out, struct fault *f);
 /* Replaces PATH by DATA with MODE, atomically and durably; missing directories are made (0755).
- * Returns 1 when the file changed, 0 when content and mode were already so. */
+ * Returns 1 when the file changed, 0 when content and mode were already so. What a killed writer of
+ * PATH left beside it is removed. */
 int fs_write(const struct fs *fs, const char *path, mode_t mode, const void *data, size_t len,
 	     struct fault *f);
 int fs_write_text(const struct fs *fs, const char *path, mode_t mode, const char *text,

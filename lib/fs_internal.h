@@ -3,8 +3,8 @@
 
 #include "lib/fs.h"
 
-/* Messages name the path a person would look at, with the root in front when it is not "/": the three
- * arguments of "%s%s%s". */
+/* Messages name the path a person would look at, with the root in front when it is not "/": the
+ * three arguments of "%s%s%s". */
 #define FS_SHOWN(fs, path) FS_ROOT(fs), *FS_ROOT(fs) && *(path) != '/' ? "/" : "", path
 #define FS_ROOT(fs) (str_eq((fs)->path, "/") ? "" : (fs)->path)
 

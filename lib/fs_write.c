@@ -1,5 +1,5 @@
-/* Changes on the disk that no power cut leaves half done: temporary file, fsync, rename, fsync of the
- * directory. See fs.h. */
+/* Changes on the disk that no power cut leaves half done: temporary file, fsync, rename, fsync of
+ * the directory. See fs.h. */
 #include "lib/fs_internal.h"
 
 #include <errno.h>
@@ -70,8 +70,8 @@ static bool is_temporary_of(const char *file, const char *prefix)
 	       strspn(file + n, "0123456789abcdef") == RANDOM_DIGITS;
 }
 
-/* Removes what a power cut left of earlier tries to write NAME: it may hold a secret, and nobody would
- * look for it. A writer that lives has its file locked. */
+/* Removes what a power cut left of earlier tries to write NAME: it may hold a secret, and nobody
+ * would look for it. A writer that lives has its file locked. */
 static void remove_left_over(const struct fs *fs, const char *path)
 {
 	const char *name;
@@ -95,8 +95,8 @@ static void remove_left_over(const struct fs *fs, const char *path)
 	}
 }
 
-/* A new file that stays locked while it is open. Another writer of the same file may take it for a dead
- * one's before it is locked: then again, under another name. */
+/* A new file that stays locked while it is open. Another writer of the same file may take it for a
+ * dead one's before it is locked: then again, under another name. */
 static int create_locked(int dir, const char *name, char **tmp)
 {
 	for (int i = 0; i < TRIES; i++) {

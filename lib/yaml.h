@@ -26,10 +26,11 @@ struct yaml {
 };
 #define _yaml_ _cleanup_(yaml_freep)
 
-/* Parses TEXT; FILE is for messages. On a mistake adds to D and returns -EINVAL. *RET is then NULL, or, when
- * the mistakes left the structure whole (a key twice, an alias), the tree, so that the other mistakes of the
- * text can be found in the same run; of a key that is there twice the first value counts. The caller frees
- * *RET in any case. All memory is erased on free: secrets come this way too. */
+/* Parses TEXT; FILE is for messages. On a mistake adds to D and returns -EINVAL. *RET is then NULL,
+ * or, when the mistakes left the structure whole (a key twice, an alias), the tree, so that the
+ * other mistakes of the text can be found in the same run; of a key that is there twice the first
+ * value counts. The caller frees *RET in any case. All memory is erased on free: secrets come this
+ * way too. */
 int yaml_parse(const char *file, const char *text, size_t len, struct yaml **ret, struct diags *d);
 void yaml_freep(struct yaml **y);
 /* The value of KEY; NULL when it is absent, or MAP is none. */

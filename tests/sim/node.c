@@ -149,8 +149,8 @@ static void join_add(struct world *w, int i)
 		return;
 	leader = raft_leader(w, m->last.through);
 	/* The cluster says itself which one it is: the peer's answer may be from before a disk was
-	 * changed. One that is being founded has no API yet that could say it: its founder's promise
-	 * and ours stand for it. */
+	 * changed. One that is being founded has no API yet that could say it: its founder's
+	 * promise and ours stand for it. */
 	if (m->founding && !str_eq(w->m[leader].disk.cluster, m->disk.cluster))
 		broken(w, "founding-other: %s was promised %s and joins %s", node_names[i],
 		       m->disk.cluster, w->m[leader].disk.cluster);

@@ -293,8 +293,8 @@ static void failed_links_and_moves(void **state)
 	assert_int_equal(fs_rename(&p->fs, "/none", "/c", NULL), -ENOENT);
 }
 
-/* A writer's temporary file may hold a secret: what a dead one left goes with the next that is done to the
- * file, and nothing else. */
+/* A writer's temporary file may hold a secret: what a dead one left goes with the next that is done
+ * to the file, and nothing else. */
 static void left_over_is_removed(void **state)
 {
 	static const char dead[] = "/.phoenix-a-0123456789abcdef",

@@ -270,8 +270,8 @@ static int cut(const char *step, const char *path)
 	return steps_left-- > 0 ? 0 : -EIO;
 }
 
-/* Cut between overwriting and removing: what is left is no seed, and goes at the next run. What cannot
- * be removed is told, and not tried for ever. */
+/* Cut between overwriting and removing: what is left is no seed, and goes at the next run. What
+ * cannot be removed is told, and not tried for ever. */
 static void test_scrub_again(void **state)
 {
 	static const char gone[] = "/var/lib/cloud/seed/nocloud/.phoenix-seed.gone";
