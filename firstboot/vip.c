@@ -1,9 +1,10 @@
 /* See vip.h. The address belongs on a node whose edge takes connections, so that is what is asked:
  * not K3s, which may restart under a working edge. A node that fails the question gives the
- * address up at once (no weight: FAULT); a node that comes back does not take it back (nopreempt),
- * since every move breaks connections. Announcements go to the two other addresses only and are
- * protected by the firewall; half a second apart, so that a dead node's address moves within two.
- * */
+ * address up at once (no weight: FAULT), but not while nobody has an edge: it is to be installed
+ * yet, or down everywhere, and the address still leads to a node. A node that comes back does not
+ * take it back (nopreempt), since every move breaks connections. Announcements go to the two other
+ * addresses only and are protected by the firewall; half a second apart, so that a dead node's
+ * address moves within two. */
 #include "firstboot/vip.h"
 
 #include "firstboot/paths.h"
@@ -36,7 +37,7 @@ void vip_render(const struct cluster_config *c, int self, const char *interface,
 		 "vrrp_script edge {\n"
 		 "\tscript \"" VIP_CHECK "\"\n"
 		 "\tinterval 1\n"
-		 "\ttimeout 3\n"
+		 "\ttimeout 5\n"
 		 "\tfall 2\n"
 		 "\trise 2\n"
 		 "\tinit_fail\n"
@@ -68,12 +69,24 @@ void vip_render(const struct cluster_config *c, int self, const char *interface,
 		 c->vip, c->nodes[self].prefix, interface);
 }
 
+/* The others are asked side by side: a dead one takes its whole second. */
 void vip_render_check(const struct cluster_config *c, int self, struct str *out)
 {
 	str_addf(out,
 		 "#!/bin/sh\n"
-		 "# phoenix: does this node's edge answer? Any answer of HTTP is one.\n"
-		 "exec curl --silent --output /dev/null --connect-timeout 1 --max-time 2 "
-		 "http://%s/\n",
+		 "# phoenix: does this node's edge answer (any answer of HTTP is one), or "
+		 "nobody's?\n"
+		 "edge() {\n"
+		 "\tcurl --silent --output /dev/null --connect-timeout 1 --max-time \"$2\" "
+		 "\"http://$1/\"\n"
+		 "}\n"
+		 "edge %s 2 && exit 0\n",
 		 c->nodes[self].address);
+	for (int i = 0; i < NODE_COUNT; i++)
+		if (i != self)
+			str_addf(out, "edge %s 1 &\npids=\"$pids $!\"\n", c->nodes[i].address);
+	str_add(out, "for pid in $pids; do\n"
+		     "\tif wait \"$pid\"; then exit 1; fi\n"
+		     "done\n"
+		     "exit 0\n");
 }

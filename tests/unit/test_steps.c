@@ -9,6 +9,7 @@
 #include "firstboot/paths.h"
 #include "firstboot/vip.h"
 #include "lib/crypto.h"
+#include "lib/proc.h"
 
 #define SYS_NET "/sys/class/net/"
 
@@ -313,15 +314,47 @@ static void the_three_nodes_settings_differ_in_two_lines_only(void **state)
 static void the_vip_is_offered_by_unicast_only(void **state)
 {
 	struct tree *t = tree_new(1);
-	_str_ struct str out = { 0 }, script = { 0 };
+	_str_ struct str out = { 0 };
 
 	(void)state;
 	vip_render(t->boot.seed->config, 1, "eth0", &out);
 	assert_non_null(strstr(out.p, "\tunicast_peer {\n\t\t192.0.2.11\n\t\t192.0.2.13\n\t}\n"));
 	assert_non_null(strstr(out.p, "192.0.2.10/24 dev eth0"));
 	assert_non_null(strstr(out.p, "virtual_router_id 10\n"));
+	tree_free(t);
+}
+
+/* The check's exit status on a machine whose curl reaches only those of ANSWERING. */
+static int edge_check(const struct tree *t, const char *script, const char *answering)
+{
+	static const char curl[] = "#!/bin/sh\n"
+				   "for last; do :; done\n"
+				   "case \" $ANSWERING \" in *\" $last \"*) exit 0 ;; esac\n"
+				   "exit 7\n";
+	_free_ char *path = mem_printf("PATH=%s/fake:/usr/bin:/bin", t->boot.fs.path),
+		    *env = mem_printf("ANSWERING=%s", answering),
+		    *file = mem_printf("%s/fake/check", t->boot.fs.path);
+	const char *const argv[] = { "sh", file, NULL }, *const vars[] = { path, env, NULL };
+	_proc_ struct proc_result res = { 0 };
+
+	assert_true(fs_write_text(&t->boot.fs, "/fake/curl", 0755, curl, NULL) >= 0);
+	assert_true(fs_write_text(&t->boot.fs, "/fake/check", 0755, script, NULL) >= 0);
+	assert_int_equal(proc_run(&(struct proc){ .argv = argv, .env = vars }, &res, NULL), 0);
+	return res.status;
+}
+
+static void the_vip_goes_where_an_edge_answers_or_nobody_has_one(void **state)
+{
+	struct tree *t = tree_new(1);
+	_str_ struct str script = { 0 };
+
+	(void)state;
 	vip_render_check(t->boot.seed->config, 1, &script);
-	assert_non_null(strstr(script.p, "http://192.0.2.12/"));
+	assert_int_equal(edge_check(t, script.p, "http://192.0.2.12/"), 0);
+	assert_int_equal(edge_check(t, script.p, "http://192.0.2.11/ http://192.0.2.12/"), 0);
+	assert_int_equal(edge_check(t, script.p, "http://192.0.2.11/"), 1);
+	assert_int_equal(edge_check(t, script.p, "http://192.0.2.13/"), 1);
+	assert_int_equal(edge_check(t, script.p, ""), 0);
 	tree_free(t);
 }
 
@@ -347,6 +380,7 @@ int main(void)
 		cmocka_unit_test(a_pkcs8_service_key_is_refused),
 		cmocka_unit_test(the_three_nodes_settings_differ_in_two_lines_only),
 		cmocka_unit_test(the_vip_is_offered_by_unicast_only),
+		cmocka_unit_test(the_vip_goes_where_an_edge_answers_or_nobody_has_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
