@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <time.h>
 #include <stdio.h>
 
 #define LOOK_MS 1500
@@ -198,6 +199,8 @@ static void *look_at(void *arg)
 	}
 	*v = answer.view;
 	v->answered = true;
+	if (answer.time > 0)
+		l->round->clock_ahead[l->node] = (int64_t)time(NULL) - answer.time;
 	l->round->pulse[l->node] = answer.pulse[a->seed->self];
 	/* who runs in the same cluster need not know whether it could join it: each question costs
 	 * a handshake */

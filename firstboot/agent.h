@@ -56,6 +56,7 @@ struct round {
 	bool recovering; /* by the same record as the words */
 	char formation[ID_LEN];
 	struct pulse pulse[NODE_COUNT];	   /* of this node's own lease, as each other saw it */
+	int64_t clock_ahead[NODE_COUNT];   /* own clock less that node's, seconds; 0 = not known */
 	char trouble[NODE_COUNT][WHY_LEN]; /* why a node does not count as answering, for people; ""
 					      = it does */
 };

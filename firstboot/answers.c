@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <time.h>
 
 static int save(struct agent *a, const struct records *next, struct answer *out)
 {
@@ -295,6 +296,7 @@ int agent_answer(void *agent, const char *peer, const char *request, size_t len,
 	snprintf(out.node, sizeof out.node, "%s", agent_node(a, a->seed->self)->name);
 	memcpy(out.digest, c->digest, sizeof out.digest);
 	out.same = str_eq(ask.digest, c->digest) || !RULE(RULE_DESCRIPTION);
+	out.time = (int64_t)time(NULL);
 	if (!out.same) {
 		answer_print(&out, answer);
 		return 0;

@@ -222,6 +222,7 @@ void answer_print(const struct answer *a, struct str *out)
 		print_pulse(a->pulse, j);
 		json_set_bool(j, "granted", a->granted);
 		json_set_str(j, "why", a->why);
+		json_set_int(j, "time", a->time);
 		if (a->status)
 			json_set(j, "status", json_copy(a->status));
 	}
@@ -248,6 +249,7 @@ int answer_parse(const char *text, size_t len, struct answer *ret, struct fault 
 	if (a.same && parse_pulse(json_get(j, "pulse", NULL), a.pulse, f) < 0)
 		return -EPROTO;
 	a.granted = json_bool(j, "granted", false);
+	a.time = json_int(j, "time", 0);
 	if (json_get(j, "status", NULL))
 		a.status = json_copy(json_get(j, "status", NULL));
 	*ret = a;

@@ -42,6 +42,7 @@ struct answer {
 	struct pulse pulse[NODE_COUNT];
 	bool granted;	     /* all but look */
 	char why[WHY_LEN];   /* …if not, why */
+	int64_t time;	     /* the node's clock, Unix; 0 = it does not tell */
 	struct json *status; /* the node's progress, for `phoenix status`; may be NULL */
 };
 #define _answer_ _cleanup_(answer_free)

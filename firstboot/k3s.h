@@ -45,9 +45,9 @@ int k3s_member_remove(const struct fs *fs, uint64_t id, struct fault *f);
 int k3s_member_promote(const struct fs *fs, uint64_t id, struct fault *f);
 /* This node's etcd runs and says that it has no leader. */
 bool k3s_lacks_quorum(void);
-/* The known failure in the journal since the unit was last started, in words with its remedy. 1 found
- * (FATAL: no retry helps), 0 none. */
-int k3s_trouble(struct fault *f, bool *fatal);
+/* The known failure in the journal since the unit was last started, in words with its remedy. 1 found,
+ * 0 none. */
+int k3s_trouble(struct fault *f);
 /* What K3s wrote to the journal since its unit was last started, of the last LINES lines. Found by
  * systemd's own line there and not by the time: the clock may be set meanwhile. */
 int k3s_said(int lines, struct str *ret, struct fault *f);

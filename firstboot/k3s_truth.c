@@ -196,33 +196,28 @@ bool k3s_lacks_quorum(void)
 /* Texts that K3s was seen to write, and what they mean for a person. */
 static const struct trouble {
 	const char *text, *meaning;
-	bool fatal;
 } troubles[] = {
 	{ "data does not contain any valid RSA or ECDSA public keys",
 	  "service.key is not in SEC1 form: no API server can ever start with it. `phoenix init` "
-	  "makes a right one; nodes that started with it must be wiped",
-	  true },
+	  "makes a right one; nodes that started with it must be wiped" },
 	{ "token CA hash does not match the Cluster CA certificate hash",
-	  "the token belongs to another CA than the server's: this seed is of another cluster",
-	  false },
-	{ "invalid token CA hash length", "the token in the seed is damaged", false },
+	  "the token belongs to another CA than the server's: this seed is of another cluster" },
+	{ "invalid token CA hash length", "the token in the seed is damaged" },
 	{ "failed to bootstrap cluster data: not authorized",
-	  "the server refuses the token: this seed is of another cluster", false },
+	  "the server refuses the token: this seed is of another cluster" },
 	{ "critical configuration value mismatch between servers",
-	  "the servers' K3s settings differ: give all nodes seeds from the same `phoenix seed` run",
-	  false },
-	{ "duplicate node name found", "the cluster still has an etcd member of this node's name",
-	  false },
-	{ "This node has been removed from the cluster", "this member was removed from the cluster",
-	  false },
-	{ "Waiting for other members to finish joining", "waits for another node that is joining",
-	  false },
-	{ "leaderelection lost", "quorum was lost", false },
-	{ "no space left on device", "the disk is full", false },
-	{ "read-only file system", "a file system is read-only", false },
-	{ "failed to find cpuset cgroup", "the kernel lacks cgroup controllers that kubelet needs",
-	  true },
-	{ "address already in use", "a port that K3s needs is taken by another program", false },
+	  "the servers' K3s settings differ: give all nodes seeds from the same `phoenix seed` "
+	  "run" },
+	{ "duplicate node name found", "the cluster still has an etcd member of this node's name" },
+	{ "This node has been removed from the cluster",
+	  "this member was removed from the cluster" },
+	{ "Waiting for other members to finish joining", "waits for another node that is joining" },
+	{ "leaderelection lost", "quorum was lost" },
+	{ "no space left on device", "the disk is full" },
+	{ "read-only file system", "a file system is read-only" },
+	{ "failed to find cpuset cgroup",
+	  "the kernel lacks cgroup controllers that kubelet needs" },
+	{ "address already in use", "a port that K3s needs is taken by another program" },
 };
 
 int k3s_said(int lines, struct str *ret, struct fault *f)
@@ -244,7 +239,7 @@ int k3s_said(int lines, struct str *ret, struct fault *f)
 	return 0;
 }
 
-int k3s_trouble(struct fault *f, bool *fatal)
+int k3s_trouble(struct fault *f)
 {
 	const struct trouble *last = NULL;
 	const char *where = NULL;
@@ -260,7 +255,6 @@ int k3s_trouble(struct fault *f, bool *fatal)
 			}
 	if (!last)
 		return 0;
-	*fatal = last->fatal;
 	fault_set(f, EREMOTEIO, "%s (K3s: %s)", last->meaning, last->text);
 	return 1;
 }

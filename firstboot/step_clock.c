@@ -3,6 +3,7 @@
  * was installed, not after the certificate ends. Exactness is another matter: without a time
  * server in reach the boot goes on at once and says so; waiting for one would keep a cluster in a
  * closed network from ever forming. */
+#include "firstboot/clocks.h"
 #include "firstboot/steps.h"
 #include "lib/crypto.h"
 #include "lib/proc.h"
@@ -14,15 +15,6 @@
 
 #define DAY (24 * 60 * 60)
 
-static void date(int64_t t, char out[32])
-{
-	time_t when = (time_t)t;
-	struct tm tm;
-
-	if (!gmtime_r(&when, &tm) || !strftime(out, 32, "%Y-%m-%d %H:%M UTC", &tm))
-		memcpy(out, "?", 2);
-}
-
 /* When the program came onto this disk, less a day for builders whose clock is ahead, as the
  * certificates begin a day before they are made. */
 static int64_t installed(void)
@@ -32,33 +24,19 @@ static int64_t installed(void)
 	return stat("/proc/self/exe", &st) < 0 ? 0 : (int64_t)st.st_mtime - DAY;
 }
 
+/* 1, or 0 with WHY. */
 static int plausible(const struct boot *b, char why[200], struct fault *f)
 {
 	const char *cert = b->seed->secrets->nodes[b->seed->self].cert;
-	int64_t now = (int64_t)time(NULL), earliest = installed();
+	int64_t earliest = installed();
 	struct cert_info info;
-	char is[32], limit[32];
 	int r = crypto_cert_info(cert, &info, f);
 
 	if (r < 0)
 		return fault_wrap(f, "certificate of %s", boot_node(b)->name);
 	if (info.not_before > earliest)
 		earliest = info.not_before;
-	date(now, is);
-	if (now < earliest) {
-		date(earliest, limit);
-		snprintf(why, 200, "the clock says %s, but it is later than %s", is, limit);
-		return 0;
-	}
-	if (now > info.not_after) {
-		date(info.not_after, limit);
-		snprintf(why, 200,
-			 "the clock says %s, but this node's certificate ended on %s: is the clock "
-			 "wrong, or the cluster folder to be renewed?",
-			 is, limit);
-		return 0;
-	}
-	return 1;
+	return clocks_plausible((int64_t)time(NULL), earliest, info.not_after, why);
 }
 
 /* The kernel knows: chrony and timesyncd both clear this flag when they follow a server. */

@@ -2,6 +2,7 @@
  * another (decide.h) is carried out until K3s runs on data that may run. One call of apply is one
  * round: look, decide, act; the daemon calls again. */
 #include "firstboot/agent.h"
+#include "firstboot/clocks.h"
 #include "firstboot/cluster.h"
 #include "firstboot/k3s.h"
 #include "firstboot/paths.h"
@@ -284,11 +285,10 @@ static bool starts_k3s(enum action a)
 static int may_start(struct agent *a, struct fault *f)
 {
 	struct fault why = { 0 };
-	bool fatal = false;
 
 	if (timer_now() >= a->next_start)
 		return 0;
-	if (!k3s_trouble(&why, &fatal))
+	if (!k3s_trouble(&why))
 		fault_set(&why, EIO,
 			  "K3s ended without a word that is known; see journalctl -u k3s");
 	return fault_set(f, EAGAIN, "%s; tries again in %lld s", why.text,
@@ -296,8 +296,7 @@ static int may_start(struct agent *a, struct fault *f)
 }
 
 /* What a person needs beside the decision: why the silent ones are silent. */
-static int waits(const struct agent *a, const struct round *round, const struct decision *d,
-		 struct fault *f)
+static int waits(const struct round *round, const struct decision *d, struct fault *f)
 {
 	_str_ struct str s = { 0 };
 
@@ -305,7 +304,6 @@ static int waits(const struct agent *a, const struct round *round, const struct 
 	for (int i = 0; i < NODE_COUNT; i++)
 		if (*round->trouble[i])
 			str_addf(&s, " [%s]", round->trouble[i]);
-	(void)a;
 	return fault_set(f, EAGAIN, "%s", s.p);
 }
 
@@ -325,11 +323,11 @@ static int act(struct agent *a, struct round *round, struct decision *d, struct 
 	case ACT_STOP:
 		if (d->even_running && k3s_is_running() && k3s_stop(a->fs, f) < 0)
 			return -f->code;
-		return waits(a, round, d, f);
+		return waits(round, d, f);
 	case ACT_WAIT:
 		break;
 	}
-	return waits(a, round, d, f);
+	return waits(round, d, f);
 }
 
 /* The word that a node is destroyed was about the disk of that time: it ends when what came in its
@@ -396,10 +394,10 @@ int step_cluster_apply(struct boot *b, struct fault *f)
 					 "%s; but there is no /usr/local/bin/k3s on this machine",
 					 d.why);
 		if (starts_k3s(d.action) && may_start(a, f) < 0)
-			return -f->code;
+			return clocks_blame(a, &round, f);
 		r = act(a, &round, &d, f);
 		if (r == 1)
 			agent_look(a, &round);
 	} while (r == 1);
-	return r;
+	return r < 0 ? clocks_blame(a, &round, f) : r;
 }

@@ -15,6 +15,10 @@
 #define JOURNAL_MS 5000
 #define JOURNAL_AFTER 8000 /* what K3s says of itself at first is that it starts */
 #define SEEN_MS 2000
+/* Three that start together on two slow cores take a tenth of it. */
+#define SLOW_MS (10 * 60 * 1000)
+#define SLOW_TEXT \
+	"K3s runs for more than 10 minutes and is not ready (journalctl -u k3s tells more)"
 
 static bool words_hold(const struct records *r)
 {
@@ -94,51 +98,62 @@ static int write_down(struct boot *b, struct fault *f)
 	return r;
 }
 
-/* Known to sit for ever in "activating" (measured). */
-static int leave_when_removed(struct agent *a, struct fault *f)
+/* What K3s complains of in its journal while it lives and is not ready; NULL: nothing that is
+ * known. Asked every JOURNAL_MS, once it had time to begin. */
+static const char *complaint(const struct agent *a)
 {
-	static int64_t looked;
-	struct fault said = { 0 };
-	bool fatal = false;
+	static struct fault said;
+	static int64_t looked, of;
 
-	if (timer_now() - looked < JOURNAL_MS)
-		return 0;
-	looked = timer_now();
-	if (!k3s_trouble(&said, &fatal) || !strstr(said.text, "removed from the cluster"))
-		return 0;
+	if (timer_now() - a->started_ms < JOURNAL_AFTER)
+		return NULL;
+	if (of != a->started_ms || timer_now() - looked >= JOURNAL_MS) {
+		fault_clear(&said);
+		k3s_trouble(&said);
+		looked = timer_now();
+		of = a->started_ms;
+	}
+	return said.code ? said.text : NULL;
+}
+
+/* Such a K3s is known to sit for ever in "activating" (measured). */
+static int leave(struct agent *a, const char *said, struct fault *f)
+{
 	log_warn("K3s says that this member was removed: stops it to join afresh");
-	return k3s_stop(a->fs, f) < 0 ? -f->code : fault_set(f, EAGAIN, "%s", said.text);
+	return k3s_stop(a->fs, f) < 0 ? -f->code : fault_set(f, EAGAIN, "%s", said);
 }
 
 /* K3s runs and is not ready: what is done about it, and what a person needs to know. READY is what
  * it says itself. */
 static int not_ready(struct agent *a, const char *ready, struct fault *f)
 {
+	const char *said = complaint(a);
+	int64_t since = timer_now() - a->started_ms;
 	int r = joining_give_up(a, f);
 
-	if (r == 0 && timer_now() - a->started_ms >= JOURNAL_AFTER)
-		r = leave_when_removed(a, f);
 	if (r < 0)
 		return r;
-	if (timer_now() - a->started_ms >= JOURNAL_AFTER && a->me.state == NODE_MEMBER &&
-	    a->me.n_voters > 1 && k3s_lacks_quorum())
+	if (said && strstr(said, "removed from the cluster"))
+		return leave(a, said, f);
+	if (since >= JOURNAL_AFTER && a->me.state == NODE_MEMBER && a->me.n_voters > 1 &&
+	    k3s_lacks_quorum())
 		return fault_set(
 			f, EAGAIN,
 			"K3s has no quorum: this disk names %d voters, and more than half must be "
 			"up. If the others are lost for good: `phoenix recover --keep %s`",
 			a->me.n_voters, agent_node(a, a->seed->self)->name);
-	return fault_set(f, EAGAIN, "K3s starts: %s%s%s", ready,
-			 *a->unpromoted ? "; not a voter yet: " : "", a->unpromoted);
+	return fault_set(f, EAGAIN, "%s: %s%s%s%s%s", since < SLOW_MS ? "K3s starts" : SLOW_TEXT,
+			 ready, *a->unpromoted ? "; not a voter yet: " : "", a->unpromoted,
+			 said ? "; " : "", said ? said : "");
 }
 
 int step_k3s_apply(struct boot *b, struct fault *f)
 {
 	struct agent *a = b->agent;
 	struct fault ready = { 0 };
-	bool fatal = false;
 
 	if (!a || !k3s_is_running()) {
-		if (!a || !k3s_trouble(f, &fatal))
+		if (!a || !k3s_trouble(f))
 			return fault_set(f, EAGAIN, "K3s ended");
 		return fault_set(f, EAGAIN, "K3s ended: %s", f->text);
 	}

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #define X "11111111111111111111111111111111"
@@ -186,6 +187,21 @@ static void who_was_silent_and_asks_is_looked_at_at_once(void **state)
 	assert_false(agent_heard(&n.a));
 	asked(&n, "phoenix-c", look); /* until the next look finds it silent again */
 	assert_false(agent_heard(&n.a));
+	end(&n);
+}
+
+/* By which the one who asks sees that its own is wrong. */
+static void an_answer_tells_the_clock(void **state)
+{
+	int64_t before = (int64_t)time(NULL);
+	struct answer back;
+	struct node n;
+
+	(void)state;
+	begin(&n, NODE_BLANK);
+	back = asked(&n, "phoenix-a", (struct ask){ .kind = ASK_LOOK });
+	assert_true(back.time >= before && back.time <= (int64_t)time(NULL));
+	answer_free(&back);
 	end(&n);
 }
 
@@ -372,6 +388,7 @@ int main(void)
 		cmocka_unit_test(of_two_recoveries_the_higher_generation_wins_then_the_first_node),
 		cmocka_unit_test(a_node_that_starts_k3s_does_not_retire),
 		cmocka_unit_test(who_was_silent_and_asks_is_looked_at_at_once),
+		cmocka_unit_test(an_answer_tells_the_clock),
 		cmocka_unit_test(words_are_taken_from_the_node_itself_only),
 		cmocka_unit_test(recover_replaces_what_was_declared_before),
 		cmocka_unit_test(only_what_is_on_the_disk_can_be_abandoned),

@@ -27,7 +27,7 @@ static void a_question_comes_back(void **state)
 
 static void an_answer_comes_back_with_64_bit_ids(void **state)
 {
-	struct answer a = { .same = true, .node = "phoenix-b", .digest = "d", .granted = true, .why = "because" };
+	struct answer a = { .same = true, .node = "phoenix-b", .digest = "d", .granted = true, .why = "because", .time = 1767225600 };
 	_answer_ struct answer b = { 0 };
 	_str_ struct str text = { 0 };
 	struct fault f = { 0 };
@@ -39,6 +39,7 @@ static void an_answer_comes_back_with_64_bit_ids(void **state)
 	assert_int_equal(answer_parse(text.p, text.len, &b, &f), 0);
 	assert_true(b.same && b.granted && b.view.self == 0xfedcba9876543210 && b.view.voters[0].id == b.view.self);
 	assert_int_equal(b.view.state, NODE_MEMBER);
+	assert_int_equal(b.time, 1767225600);
 }
 
 /* "another description" carries no view at all, so none can be believed by mistake. */
