@@ -80,7 +80,6 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_DRIVER) $(BUILD)/libphoenix.a
 # What goes where: SOURCE:FOLDER:NAME. A folder without files of its kind installs none.
 INSTALL := $(foreach f,$(wildcard units/*.service),$(f):lib/systemd/system:$(notdir $(f))) \
            $(foreach f,$(wildcard units/*.tmpfiles),$(f):lib/tmpfiles.d:$(basename $(notdir $(f))).conf) \
-           $(foreach f,$(wildcard units/*.sysusers),$(f):lib/sysusers.d:$(basename $(notdir $(f))).conf) \
            $(foreach f,$(wildcard docs/man/*.1),$(f):share/man/man1:$(notdir $(f))) \
            $(foreach f,$(wildcard docs/man/*.5),$(f):share/man/man5:$(notdir $(f))) \
            docs/completion/phoenix.bash:share/bash-completion/completions:phoenix
