@@ -3,6 +3,9 @@
 
 #include <stdarg.h>
 
+#define NARROW 24 /* characters: a sentence in less is a column of single words */
+#define INDENT 4
+
 void table_row(struct table *t, ...)
 {
 	const char *cell;
@@ -22,23 +25,91 @@ static bool continues(char c)
 	return ((unsigned char)c & 0xc0) == 0x80;
 }
 
-static size_t width_of(const char *s)
+/* Characters in the first N bytes of S. */
+static size_t width_of(const char *s, size_t n)
 {
-	size_t n = 0;
+	size_t w = 0;
 
-	for (; *s; s++)
-		n += !continues(*s);
-	return n;
+	for (size_t i = 0; i < n; i++)
+		w += !continues(s[i]);
+	return w;
 }
 
-static void add_cell(struct str *out, const char *s, size_t max)
+/* No spaces at the end of a line. */
+static void trim(struct str *out)
 {
-	size_t n = 0;
+	while (out->len && out->p[out->len - 1] == ' ')
+		out->p[--out->len] = 0;
+}
 
-	for (; *s; s++) {
-		if (!continues(*s) && n++ == max)
-			break;
-		str_add_n(out, (unsigned char)*s < 0x20 || *s == 0x7f ? "?" : s, 1);
+static void add_text(struct str *out, const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		str_add_n(out, (unsigned char)s[i] < 0x20 || s[i] == 0x7f ? "?" : s + i, 1);
+}
+
+static void add_spaces(struct str *out, size_t n)
+{
+	while (n--)
+		str_add(out, " ");
+}
+
+/* Bytes of the next piece of S that stays on one line: a word, or a command in backquotes, which a
+ * person copies as a whole, when it fits into ROOM. */
+static size_t piece(const char *s, size_t room)
+{
+	size_t word = strcspn(s, " "), quote = strcspn(s, "`"), end;
+
+	if (quote >= word)
+		return word;
+	end = quote + 1 + strcspn(s + quote + 1, "`");
+	end += strcspn(s + end, " ");
+	return end > word && width_of(s, end) <= room ? end : word;
+}
+
+/* Breaks S at spaces so that no line is wider than ROOM, each but the first below INDENT. A word
+ * that is wider is left to the terminal: cut or torn it could not be copied. */
+static void add_wrapped(struct str *out, const char *s, size_t indent, size_t room)
+{
+	size_t used = 0;
+
+	for (;;) {
+		size_t n, wide;
+
+		s += strspn(s, " ");
+		if (!*s)
+			return;
+		n = piece(s, room);
+		wide = width_of(s, n);
+		if (used && used + 1 + wide > room) {
+			str_add(out, "\n");
+			add_spaces(out, indent);
+			used = 0;
+		} else if (used) {
+			str_add(out, " ");
+			used++;
+		}
+		add_text(out, s, n);
+		used += wide;
+		s += n;
+	}
+}
+
+/* The last column takes what the others leave of WIDTH. Where that is next to nothing, what does
+ * not fit into it gets lines of its own below the row. */
+static void add_last(struct str *out, const char *cell, size_t start, size_t width)
+{
+	size_t left = width > start ? width - start : 0, wide = width_of(cell, strlen(cell));
+
+	if (!width || wide <= left) {
+		add_text(out, cell, strlen(cell));
+	} else if (left >= NARROW) {
+		add_wrapped(out, cell, start, left);
+	} else {
+		trim(out);
+		str_add(out, "\n");
+		add_spaces(out, INDENT);
+		add_wrapped(out, cell, INDENT, width > INDENT ? width - INDENT : 1);
 	}
 }
 
@@ -47,26 +118,24 @@ void table_print(const struct table *t, size_t width, struct str *out)
 	_free_ size_t *wide = mem_alloc(t->columns * sizeof *wide);
 
 	for (size_t i = 0; i < t->cells.n; i++) {
-		size_t w = width_of(t->cells.v[i]);
+		size_t w = width_of(t->cells.v[i], strlen(t->cells.v[i]));
 
 		if (w > wide[i % t->columns])
 			wide[i % t->columns] = w;
 	}
 	for (size_t i = 0; i < t->cells.n; i += t->columns) {
-		size_t used = 0;
+		size_t start = 0, last = t->columns - 1;
 
-		for (size_t c = 0; c < t->columns; c++) {
+		for (size_t c = 0; c < last; c++) {
 			const char *cell = t->cells.v[i + c];
-			bool last = c + 1 == t->columns;
-			size_t left = width && width > used ? width - used : width ? 1 : (size_t)-1;
+			size_t n = strlen(cell);
 
-			add_cell(out, cell, last ? left : (size_t)-1);
-			for (size_t n = width_of(cell); !last && n < wide[c] + 2; n++)
-				str_add(out, " ");
-			used += wide[c] + 2;
+			add_text(out, cell, n);
+			add_spaces(out, wide[c] + 2 - width_of(cell, n));
+			start += wide[c] + 2;
 		}
-		while (out->len && out->p[out->len - 1] == ' ')
-			out->p[--out->len] = 0;
+		add_last(out, t->cells.v[i + last], start, width);
+		trim(out);
 		str_add(out, "\n");
 	}
 }

@@ -1,4 +1,5 @@
-/* Text tables for people: columns as wide as their content, cut to the terminal. */
+/* Text tables for people: columns as wide as their content, the last one wrapped to the
+ * terminal. */
 #pragma once
 
 #include "lib/str.h"
@@ -9,8 +10,10 @@ struct table {
 };
 void table_row(struct table *t, ...)
 	__attribute__((sentinel)); /* exactly `columns` strings, then NULL */
-/* Renders into OUT; the last column is cut at WIDTH (0 = no limit). Cells count characters of
- * UTF-8, not bytes, and control characters in them are shown as '?'. */
+/* Renders into OUT. The last column is broken at spaces so that lines end at WIDTH (0 = no limit):
+ * below its own beginning, or, when the others leave it no room, below the row. Nothing is left
+ * out, no word is torn, and a command in backquotes stays on one line when it fits. Cells count
+ * characters of UTF-8, not bytes, and control characters in them are shown as '?'. */
 void table_print(const struct table *t, size_t width, struct str *out);
 void table_free(struct table *t);
 #define _table_ _cleanup_(table_free)
