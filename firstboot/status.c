@@ -2,16 +2,15 @@
  * workstation it runs the same command over SSH on the first node that answers (6443 and 6440 are
  * closed to the outside), so that both roads show one and the same JSON. */
 #include "firstboot/commands.h"
+#include "firstboot/status_table.h"
 #include "firstboot/survey.h"
 #include "lib/command.h"
 #include "lib/log.h"
 #include "lib/proc.h"
-#include "lib/table.h"
 #include "lib/timer.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define DESCRIPTION_MAX (1 << 20)
@@ -21,8 +20,10 @@ const char status_usage[] =
 	"Shows the three nodes side by side: state, step, what each waits for, members.\n"
 	"On a node without DIR; elsewhere DIR is the cluster's folder (as for `phoenix seed`),\n"
 	"and the first node that answers over SSH (user phoenix) is asked.\n\n"
-	"  -w, --watch  redraws every second\n"
+	"  -w, --watch  redraws every second; where stdout is no terminal, prints below\n"
 	"      --json   one JSON object, version 1\n\n"
+	"On a terminal the state is green (well), yellow (on its way) or red (failed, silent);\n"
+	"NO_COLOR=1 leaves the colours out.\n\n"
 	"Exit status: 0 three voters and every node ready, 1 not so, 2 usage.\n";
 
 /* Asks over SSH; the answer of the first that gives one. */
@@ -75,95 +76,26 @@ static int ask_here(struct survey *s, struct json **ret, struct fault *f)
 	return 0;
 }
 
-static char *names(const struct json *list)
-{
-	_strv_ struct strv v = { 0 };
-
-	for (size_t i = 0; i < json_len(list); i++) {
-		const char *name = json_string(json_at(list, i));
-
-		strv_add(&v, name ? name : "?");
-	}
-	return strv_sentence(&v);
-}
-
-static char *elapsed(const struct json *progress)
-{
-	int64_t s = json_int(progress, "elapsed_ms", -1) / 1000;
-
-	if (s < 0)
-		return mem_strdup("-");
-	return s < 120 ? mem_printf("%llds", (long long)s)
-		       : mem_printf("%lldm%02llds", (long long)s / 60, (long long)s % 60);
-}
-
-static const char *or_dash(const char *s)
-{
-	return s && *s ? s : "-";
-}
-
-static bool node_is_well(const struct json *n)
-{
-	return str_eq(json_str(n, "state"), "member") &&
-	       str_eq(json_string(json_get(n, "progress", "state", NULL)), "ready") &&
-	       json_len(json_get(n, "voters", NULL)) == NODE_COUNT;
-}
-
-static void render(const struct json *j, size_t width, struct str *out)
-{
-	_table_ struct table t = { .columns = 6 };
-	const struct json *nodes = json_get(j, "nodes", NULL);
-
-	table_row(&t, "NODE", "STATE", "STEP", "SINCE", "VOTERS", "WHAT", NULL);
-	for (size_t i = 0; i < json_len(nodes); i++) {
-		const struct json *n = json_at(nodes, i), *p = json_get(n, "progress", NULL),
-				  *learners = json_get(n, "learners", NULL);
-		_free_ char *voters = names(json_get(n, "voters", NULL)),
-			    *learning = names(learners), *since = elapsed(p);
-		_free_ char *members =
-			json_len(learners) ? mem_printf("%s; learner %s", or_dash(voters), learning)
-					   : mem_strdup(or_dash(voters));
-
-		if (json_bool(n, "answered", false))
-			table_row(&t, or_dash(json_str(n, "name")), or_dash(json_str(n, "state")),
-				  or_dash(json_str(p, "step")), since, members,
-				  or_dash(json_str(p, "text")), NULL);
-		else
-			table_row(&t, or_dash(json_str(n, "name")), "no answer", "-", "-", "-",
-				  or_dash(json_str(n, "trouble")), NULL);
-	}
-	table_print(&t, width, out);
-}
-
 static int verdict(const struct json *j)
 {
 	const struct json *nodes = json_get(j, "nodes", NULL);
 	size_t well = 0;
 
 	for (size_t i = 0; i < json_len(nodes); i++)
-		well += node_is_well(json_at(nodes, i));
+		well += status_node_is_well(json_at(nodes, i));
 	return well == NODE_COUNT ? EXIT_DONE : EXIT_FAILED;
 }
 
-static size_t terminal_width(void)
-{
-	struct winsize w;
-
-	return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
-}
-
-static void show(const struct json *j, bool as_json, bool redraw)
+static void show(const struct json *j, bool as_json, bool watch)
 {
 	_str_ struct str out = { 0 };
 
 	if (as_json) {
-		json_print(j, redraw ? 0 : 2, &out);
+		json_print(j, watch ? 0 : 2, &out);
 		str_add(&out, "\n");
 	} else {
-		render(j, terminal_width(), &out);
+		status_render(j, status_look(STDOUT_FILENO, watch), &out);
 	}
-	if (redraw && !as_json && log_colors(STDOUT_FILENO))
-		fputs("\033[H\033[J", stdout);
 	fputs(out.p, stdout);
 	fflush(stdout);
 }

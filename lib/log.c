@@ -15,11 +15,18 @@ void log_set_level(enum log_level level)
 	max_level = (int)level;
 }
 
+bool log_terminal(int fd)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(fd) && term && strcmp(term, "dumb") != 0;
+}
+
 bool log_colors(int fd)
 {
-	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
+	const char *no = getenv("NO_COLOR");
 
-	return isatty(fd) && term && strcmp(term, "dumb") != 0 && !(no && *no);
+	return log_terminal(fd) && !(no && *no);
 }
 
 /* systemd names the journal's socket in JOURNAL_STREAM as device:inode of the stream. */

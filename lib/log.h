@@ -14,5 +14,7 @@ void log_at(enum log_level level, const char *fmt, ...) __attribute__((format(pr
 #define log_warn(...) log_at(LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_info(...) log_at(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) log_at(LOG_LEVEL_DEBUG, __VA_ARGS__)
-/* Colours only where a person looks: FD is a terminal, TERM is not dumb and NO_COLOR is unset. */
+/* FD is a terminal that can do more than print: TERM is set and not dumb. */
+bool log_terminal(int fd);
+/* Colours only where a person looks and wants them: such a terminal, and NO_COLOR is unset. */
 bool log_colors(int fd);

@@ -20,6 +20,14 @@ void table_row(struct table *t, ...)
 		strv_add(&t->cells, "");
 }
 
+void table_color(struct table *t, size_t column, const char *color)
+{
+	t->colors = mem_resize(t->colors, t->cells.n * sizeof *t->colors);
+	while (t->n_colors < t->cells.n)
+		t->colors[t->n_colors++] = NULL;
+	t->colors[t->cells.n - t->columns + column] = color;
+}
+
 static bool continues(char c)
 {
 	return ((unsigned char)c & 0xc0) == 0x80;
@@ -95,6 +103,17 @@ static void add_wrapped(struct str *out, const char *s, size_t indent, size_t ro
 	}
 }
 
+static void add_cell(const struct table *t, size_t i, struct str *out)
+{
+	const char *color = i < t->n_colors ? t->colors[i] : NULL;
+
+	if (color)
+		str_add(out, color);
+	add_text(out, t->cells.v[i], strlen(t->cells.v[i]));
+	if (color)
+		str_add(out, "\033[0m");
+}
+
 /* The last column takes what the others leave of WIDTH. Where that is next to nothing, what does
  * not fit into it gets lines of its own below the row. */
 static void add_last(struct str *out, const char *cell, size_t start, size_t width)
@@ -128,10 +147,9 @@ void table_print(const struct table *t, size_t width, struct str *out)
 
 		for (size_t c = 0; c < last; c++) {
 			const char *cell = t->cells.v[i + c];
-			size_t n = strlen(cell);
 
-			add_text(out, cell, n);
-			add_spaces(out, wide[c] + 2 - width_of(cell, n));
+			add_cell(t, i + c, out);
+			add_spaces(out, wide[c] + 2 - width_of(cell, strlen(cell)));
 			start += wide[c] + 2;
 		}
 		add_last(out, t->cells.v[i + last], start, width);
@@ -143,4 +161,7 @@ void table_print(const struct table *t, size_t width, struct str *out)
 void table_free(struct table *t)
 {
 	strv_free(&t->cells);
+	free(t->colors);
+	t->colors = NULL;
+	t->n_colors = 0;
 }
