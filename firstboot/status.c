@@ -2,68 +2,28 @@
  * workstation it runs the same command over SSH on the first node that answers (6443 and 6440 are
  * closed to the outside), so that both roads show one and the same JSON. */
 #include "firstboot/commands.h"
+#include "firstboot/status_remote.h"
 #include "firstboot/status_table.h"
 #include "firstboot/survey.h"
 #include "lib/command.h"
 #include "lib/log.h"
-#include "lib/proc.h"
 #include "lib/timer.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#define DESCRIPTION_MAX (1 << 20)
-
 const char status_usage[] =
 	"Usage: phoenix status [DIR] [--watch] [--json]\n\n"
 	"Shows the three nodes side by side: state, step, what each waits for, members.\n"
 	"On a node without DIR; elsewhere DIR is the cluster's folder (as for `phoenix seed`),\n"
-	"and the first node that answers over SSH (user phoenix) is asked.\n\n"
+	"and the first node that answers over SSH (user phoenix) is asked. DIR/known_hosts keeps\n"
+	"their host keys: taken at first contact; a node with another one is not asked.\n\n"
 	"  -w, --watch  redraws every second; where stdout is no terminal, prints below\n"
 	"      --json   one JSON object, version 1\n\n"
 	"On a terminal the state is green (well), yellow (on its way) or red (failed, silent);\n"
 	"NO_COLOR=1 leaves the colours out.\n\n"
 	"Exit status: 0 three voters and every node ready, 1 not so, 2 usage.\n";
-
-/* Asks over SSH; the answer of the first that gives one. */
-static int ask_remote(const char *dir, struct json **ret, struct fault *f)
-{
-	_diags_ struct diags d = { 0 };
-	_config_ struct cluster_config *c = NULL;
-	_fs_ struct fs fs = { .fd = -1 };
-	_str_ struct str text = { 0 };
-	_free_ char *file = mem_printf("%s/phoenix.yaml", dir);
-	int r = fs_open(&fs, dir, f);
-
-	if (r == 0)
-		r = fs_read(&fs, "/phoenix.yaml", DESCRIPTION_MAX, &text, f);
-	if (r == -ENOENT || r == -ENOTDIR)
-		return fault_set(f, EINVAL, "%s is no folder of a cluster: it has no phoenix.yaml",
-				 dir);
-	if (r < 0)
-		return r;
-	if (config_parse(file, str_text(&text), text.len, &c, &d) < 0) {
-		diags_print(&d);
-		return fault_set(f, EINVAL, "%s has mistakes; see `phoenix check %s`", file, dir);
-	}
-	for (int i = 0; i < NODE_COUNT; i++) {
-		_free_ char *to = mem_printf("phoenix@%s", c->nodes[i].address);
-		const char *const argv[] = {
-			"ssh",	"-o", "BatchMode=yes", "-o",	 "ConnectTimeout=3", to,
-			"sudo", "-n", "phoenix",       "status", "--json",	     NULL
-		};
-		_proc_ struct proc_result out = { 0 };
-
-		r = proc_run(&(struct proc){ .argv = argv, .timeout_ms = 15000 }, &out, f);
-		if (r == 0 && out.out.len)
-			return json_parse(str_text(&out.out), out.out.len, ret, f);
-		if (r == 0)
-			r = fault_set(f, EHOSTUNREACH, "%s: %s", c->nodes[i].name,
-				      out.err.len ? str_trim(out.err.p) : "no answer");
-	}
-	return r;
-}
 
 static int ask_here(struct survey *s, struct json **ret, struct fault *f)
 {
@@ -118,7 +78,7 @@ int status_run(int argc, char **argv, struct fault *f)
 	for (;;) {
 		_json_ struct json *j = NULL;
 
-		r = dir ? ask_remote(dir, &j, f) : ask_here(&s, &j, f);
+		r = dir ? status_ask(dir, &j, f) : ask_here(&s, &j, f);
 		if (r < 0 && !watch)
 			return r;
 		if (r < 0)

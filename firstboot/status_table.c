@@ -67,23 +67,34 @@ static const char *color_of(const struct json *n)
 	return status_node_is_well(n) ? GREEN : YELLOW;
 }
 
+/* What it says itself, and why it could not be asked from here. */
+static char *what_of(const struct json *n)
+{
+	const char *ssh = json_str(n, "ssh"),
+		   *said = json_bool(n, "answered", false)
+				   ? json_string(json_get(n, "progress", "text", NULL))
+				   : json_str(n, "trouble");
+
+	if (!ssh)
+		return mem_strdup(or_dash(said));
+	return mem_printf("%s%sover SSH: %s", said ? said : "", said && *said ? "; " : "", ssh);
+}
+
 static void node_row(struct table *t, const struct json *n)
 {
 	const struct json *p = json_get(n, "progress", NULL),
 			  *learners = json_get(n, "learners", NULL);
 	_free_ char *voters = names(json_get(n, "voters", NULL)), *learning = names(learners),
-		    *since = elapsed(p);
+		    *since = elapsed(p), *what = what_of(n);
 	_free_ char *members = json_len(learners)
 				       ? mem_printf("%s; learner %s", or_dash(voters), learning)
 				       : mem_strdup(or_dash(voters));
 
 	if (json_bool(n, "answered", false))
 		table_row(t, or_dash(json_str(n, "name")), or_dash(json_str(n, "state")),
-			  or_dash(json_str(p, "step")), since, members,
-			  or_dash(json_str(p, "text")), NULL);
+			  or_dash(json_str(p, "step")), since, members, what, NULL);
 	else
-		table_row(t, or_dash(json_str(n, "name")), "no answer", "-", "-", "-",
-			  or_dash(json_str(n, "trouble")), NULL);
+		table_row(t, or_dash(json_str(n, "name")), "no answer", "-", "-", "-", what, NULL);
 }
 
 void status_render(const struct json *j, struct status_look look, struct str *out)
