@@ -2,15 +2,12 @@
 #include "firstboot/progress.h"
 
 #include "firstboot/paths.h"
+#include "lib/console.h"
 #include "lib/log.h"
 #include "lib/notify.h"
 #include "lib/timer.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
-
-#define CONSOLE_WIDTH 100
 
 void progress_free(struct progress *p)
 {
@@ -115,19 +112,6 @@ static void write_status(struct progress *p, const struct engine *e)
 	text = (struct str){ 0 };
 }
 
-/* A line among the boot's own on the screen of the machine. A console that does not take it (a
- * container's, a full serial line) is not waited for. */
-static void to_console(const struct progress *p, const char *line)
-{
-	_fd_ int fd =
-		p->quiet ? -1 : open("/dev/console", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-	char text[CONSOLE_WIDTH + 16];
-	int n = snprintf(text, sizeof text, "phoenix: %.*s\r\n", CONSOLE_WIDTH, line);
-
-	if (fd >= 0 && write(fd, text, (size_t)n) < 0)
-		log_debug("the console takes nothing");
-}
-
 /* What is being done speaks for itself; of the other states the name comes first. */
 static void line_of(const struct engine *e, size_t i, char *line, size_t size)
 {
@@ -138,11 +122,11 @@ static void line_of(const struct engine *e, size_t i, char *line, size_t size)
 		 bare ? "" : step_state_name(r->state), bare || !*r->text ? "" : ": ", r->text);
 }
 
-static void say(const struct progress *p, const struct engine *e, size_t i)
+static void say(const struct engine *e, size_t i)
 {
 	const struct step_result *r = &e->results[i];
 	enum log_level level = LOG_LEVEL_INFO;
-	char line[1200];
+	char line[CONSOLE_LINE_MAX];
 
 	if (r->state == STATE_PENDING)
 		return;
@@ -152,8 +136,8 @@ static void say(const struct progress *p, const struct engine *e, size_t i)
 		level = LOG_LEVEL_WARN;
 	line_of(e, i, line, sizeof line);
 	log_at(level, "%s", line);
-	if (r->state != STATE_DONE && r->state != STATE_SKIPPED)
-		to_console(p, line);
+	if (r->state != STATE_DONE && r->state != STATE_SKIPPED && !console_say(line))
+		log_debug("the console takes nothing");
 }
 
 static void tell(struct progress *p, const struct engine *e)
@@ -168,7 +152,7 @@ void progress_report(void *user, const struct engine *e, size_t i)
 	struct progress *p = user;
 
 	p->state = NULL;
-	say(p, e, i);
+	say(e, i);
 	tell(p, e);
 }
 

@@ -8,7 +8,6 @@
 
 struct progress {
 	const struct fs *fs;
-	bool quiet;	   /* no console: a command run by hand */
 	const char *state; /* what the daemon said of the whole; NULL: as the steps are */
 	char step[32], text[1000];
 	int64_t since;	    /* monotonic ms: when `head` last changed */

@@ -64,3 +64,13 @@ size_t utf8_offset(const char *text, int line, int column)
 		while ((*p & 0xc0) == 0x80);
 	return (size_t)(p - text);
 }
+
+size_t utf8_fit(const char *text, size_t max)
+{
+	size_t n = strnlen(text, max);
+
+	if (text[n])
+		while (n && (text[n] & 0xc0) == 0x80)
+			n--;
+	return n;
+}

@@ -10,3 +10,5 @@ size_t utf8_check(const char *text, size_t len);
 void utf8_place(const char *text, size_t offset, int *line, int *column);
 /* The reverse, for a NUL-terminated text; the offset of its end when there is no such place. */
 size_t utf8_offset(const char *text, int line, int column);
+/* Bytes of the longest beginning of TEXT that has at most MAX of them and ends with a character. */
+size_t utf8_fit(const char *text, size_t max);

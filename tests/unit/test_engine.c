@@ -4,8 +4,10 @@
 #include "firstboot/engine.h"
 #include "firstboot/paths.h"
 #include "firstboot/progress.h"
+#include "lib/console.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <unistd.h>
 
@@ -208,7 +210,7 @@ static void the_status_file_says_what_the_whole_is_at(void **state)
 {
 	char dir[] = "/tmp/phoenix-test-XXXXXX";
 	_fs_ struct fs fs = { .fd = -1 };
-	struct progress p = { .fs = &fs, .quiet = true };
+	struct progress p = { .fs = &fs };
 	_str_ struct str text = { 0 };
 	_json_ struct json *j = NULL;
 	struct fault f = { 0 };
@@ -237,6 +239,50 @@ static void the_status_file_says_what_the_whole_is_at(void **state)
 	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+static char sentence[900];
+
+static int check_long(struct boot *b, struct fault *f)
+{
+	(void)b;
+	return fault_set(f, EAGAIN, "%s", sentence);
+}
+
+/* The command that a person is to type stands at the end of a sentence. */
+static void the_console_gets_the_whole_sentence(void **state)
+{
+	static const struct step waits[] = { { "waits", "waits", false, check_long, check_long },
+					     { 0 } };
+	char dir[] = "/tmp/phoenix-test-XXXXXX", line[2048] = "";
+	_free_ char *path = NULL, *expected = NULL;
+	_fs_ struct fs fs = { .fd = -1 };
+	struct progress p = { .fs = &fs };
+	struct fault f = { 0 };
+	struct fixture x;
+	_fd_ int console = -1;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(fs_open(&fs, dir, &f), 0);
+	path = mem_printf("%s/console", dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	console = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	console_path = path;
+	memset(sentence, 'x', sizeof sentence - 1);
+	memcpy(sentence + sizeof sentence - 8, "`word`.", 7);
+	begin(&x, 0, 0, 0);
+	x.engine.steps = waits;
+	x.engine.n = 1;
+	x.engine.report = progress_report;
+	x.engine.user = &p;
+	assert_int_equal(engine_pass(&x.engine, &f), -EAGAIN);
+	console_path = "/dev/null";
+	assert_true(read(console, line, sizeof line - 1) > 0);
+	expected = mem_printf("phoenix: [1/1] waits: waiting: %s\r\n", sentence);
+	assert_string_equal(line, expected);
+	progress_free(&p);
+	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,7 +294,9 @@ int main(void)
 		cmocka_unit_test(steps_of_the_running_machine_are_skipped_by_name),
 		cmocka_unit_test(notes_are_sentences_and_end_in_time),
 		cmocka_unit_test(the_status_file_says_what_the_whole_is_at),
+		cmocka_unit_test(the_console_gets_the_whole_sentence),
 	};
 
+	console_path = "/dev/null";
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
