@@ -22,16 +22,25 @@ static const struct schema_field fields[] = {
 	{ 0 },
 };
 
+static bool all_named(const struct cluster_config *c)
+{
+	for (int i = 0; i < NODE_COUNT; i++)
+		if (!c->nodes[i].name)
+			return false;
+	return true;
+}
+
 static void read_parts(const char *file, struct schema *s, const struct reading *x,
 		       struct seed *seed)
 {
 	_free_ char *inner = mem_printf("%s (description)", file);
 
+	/* what could be read of a description with mistakes is enough to find the others' */
 	if (x->description &&
-	    config_parse(inner, x->description, strlen(x->description), &seed->config, s->d) < 0)
+	    config_read(inner, x->description, strlen(x->description), &seed->config, s->d) < 0)
 		s->bad = true;
 	seed->self = seed->config && x->node ? config_node(seed->config, x->node) : -1;
-	if (seed->config && x->node && seed->self < 0)
+	if (seed->config && x->node && seed->self < 0 && all_named(seed->config))
 		schema_wrong(s, "node", "'%s' is no node of the description; allowed: %s, %s or %s",
 			     x->node, seed->config->nodes[0].name, seed->config->nodes[1].name,
 			     seed->config->nodes[2].name);

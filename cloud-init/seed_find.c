@@ -2,10 +2,12 @@
 #include "cloud-init/seed_places.h"
 
 #include "lib/crypto.h"
+#include "lib/utf8.h"
 
 #include <errno.h>
 
 #define SEEN_MAX 65536
+#define SENTENCE_MAX 800 /* of a mistake in a fault, which says more than that */
 
 /* What the last import left. */
 struct memory {
@@ -66,6 +68,17 @@ static void warn(struct diags *d, const char *source, const char *what)
 	diag_add(d, source, 0, 0, NULL, "%s; the imported seed stays in force", what);
 }
 
+static int read_candidate(const struct seed_candidate *x, struct seed **ret, struct diags *d)
+{
+	int r = seed_parse(x->file, str_text(&x->text), x->text.len, ret, d);
+
+	if (r < 0)
+		return r;
+	free((*ret)->source);
+	(*ret)->source = mem_strdup(x->source);
+	return 0;
+}
+
 /* A corrected seed for this node, or NULL: then D says why what was found is none. */
 static struct seed *corrected(const struct memory *m, const struct seed_candidate *x,
 			      struct diags *d)
@@ -91,7 +104,7 @@ static struct seed *corrected(const struct memory *m, const struct seed_candidat
 		     "comment in phoenix.yaml and write the seeds anew)");
 		return NULL;
 	}
-	if (seed_parse(x->source, str_text(&x->text), x->text.len, &seed, d) < 0) {
+	if (read_candidate(x, &seed, d) < 0) {
 		warn(d, x->source, "not a whole seed");
 		return NULL;
 	}
@@ -108,12 +121,27 @@ static struct seed *corrected(const struct memory *m, const struct seed_candidat
 	return TAKE_PTR(seed);
 }
 
+/* The first mistake, and how many more D has from line FROM on: those are in the journal. */
+static int not_whole(const struct diags *d, size_t from, struct fault *f)
+{
+	size_t n = d->lines.n - from, fit;
+	const char *first = n ? d->lines.v[from] : "";
+	_str_ struct str more = { 0 };
+
+	fit = utf8_fit(first, SENTENCE_MAX);
+	if (n > 1)
+		str_addf(&more, "; and %zu more (journalctl -u phoenix-firstboot)", n - 1);
+	return fault_set(f, EINVAL, "the seed is not whole: %.*s%s%s", (int)fit, first,
+			 first[fit] ? "…" : "", str_text(&more));
+}
+
 /* Nothing imported: the first place decides, whatever it says. */
 static int take_first(const struct seed_candidates *c, const struct memory *m, struct seed **ret,
 		      struct diags *d, struct fault *f)
 {
 	const struct seed_candidate *x = c->v;
 	_free_ char *looked = strv_sentence(&c->looked);
+	size_t from;
 
 	strv_each (line, &m->broken.lines)
 		strv_add(&d->lines, line);
@@ -125,9 +153,9 @@ static int take_first(const struct seed_candidates *c, const struct memory *m, s
 		*f = x->fault;
 		return fault_wrap(f, "seed at %s", x->source);
 	}
-	if (seed_parse(x->source, str_text(&x->text), x->text.len, ret, d) < 0)
-		return fault_set(f, EINVAL, "the seed at %s is not whole: %s", x->source,
-				 d->lines.n ? d->lines.v[d->lines.n - 1] : "");
+	from = d->lines.n;
+	if (read_candidate(x, ret, d) < 0)
+		return not_whole(d, from, f);
 	for (size_t i = 1; i < c->n; i++)
 		if (!str_eq(c->v[i].sha256, x->sha256))
 			diag_add(d, c->v[i].source, 0, 0, NULL,

@@ -13,10 +13,11 @@
 const char *const seed_folders[] = { "/var/lib/cloud/seed/nocloud",
 				     "/var/lib/cloud/seed/nocloud-net", "/etc/phoenix", NULL };
 
-static struct seed_candidate *add(struct seed_candidates *c, const char *source)
+static struct seed_candidate *add(struct seed_candidates *c, const char *source, const char *file)
 {
 	c->v = mem_resize(c->v, (c->n + 1) * sizeof *c->v);
-	c->v[c->n] = (struct seed_candidate){ .source = mem_strdup(source) };
+	c->v[c->n] =
+		(struct seed_candidate){ .source = mem_strdup(source), .file = mem_strdup(file) };
 	return &c->v[c->n++];
 }
 
@@ -25,6 +26,7 @@ static void drop_last(struct seed_candidates *c)
 	struct seed_candidate *last = &c->v[--c->n];
 
 	free(last->source);
+	free(last->file);
 	str_erase(&last->text);
 }
 
@@ -41,7 +43,7 @@ void seed_candidates_free(struct seed_candidates *c)
 static void read_file(struct seed_candidates *c, const char *source, const struct fs *fs,
 		      const char *folder)
 {
-	_free_ char *path = mem_printf("%s/" SEED_FILE, folder);
+	_free_ char *path = mem_printf("%s/" SEED_FILE, folder), *shown = NULL;
 	_secret_ struct str text = { 0 };
 	struct seed_candidate *x;
 	struct fault f = { 0 };
@@ -51,7 +53,8 @@ static void read_file(struct seed_candidates *c, const char *source, const struc
 		strv_addf(&c->looked, "%s: none", source);
 		return;
 	}
-	x = add(c, source);
+	shown = mem_printf("%s%s" SEED_FILE, source, *folder ? "/" : ", ");
+	x = add(c, source, shown);
 	x->fault = f;
 	x->text = text;
 	text = (struct str){ 0 };
@@ -70,7 +73,7 @@ static void look_at_medium(struct seed_candidates *c, const char *device)
 	struct fault f = { 0 };
 
 	if (seed_medium_open(device, false, &m, &f) < 0) {
-		add(c, source)->fault = f;
+		add(c, source, source)->fault = f;
 		strv_addf(&c->looked, "%s: %s", source, f.text);
 		return;
 	}
@@ -118,7 +121,7 @@ static void look_at_media(const struct fs *fs, struct seed_candidates *c)
 	/* a disk that cannot be read may be the medium, unless another one is */
 	if (seed_media_list(fs, &devices, &f) < 0) {
 		if (!devices.n)
-			add(c, "partition CIDATA")->fault = f;
+			add(c, "partition CIDATA", "partition CIDATA")->fault = f;
 		strv_addf(&c->looked, "partition CIDATA: %s", f.text);
 	} else if (!devices.n) {
 		strv_add(&c->looked, "partition CIDATA: none");
@@ -200,7 +203,7 @@ static void look_at_cmdline(const struct fs *fs, bool (*known)(void *, const cha
 		strv_add(&c->looked, "kernel command line: no phoenix.seed");
 		return;
 	}
-	x = add(c, url);
+	x = add(c, url, url);
 	if (!sha256 || !is_sha256(sha256))
 		fault_set(&x->fault, EINVAL,
 			  "phoenix.seed on the kernel command line needs phoenix.seed-sha256 with "

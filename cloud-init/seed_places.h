@@ -5,7 +5,8 @@
 
 /* What lies at one place. */
 struct seed_candidate {
-	char *source;	 /* for people */
+	char *source;	 /* for people: the place */
+	char *file;	 /* …and the file there, for what has a line */
 	struct str text; /* the file; empty when it could not be read or was not fetched */
 	char sha256[65];
 	struct fault fault; /* why it could not be read; code 0: it was */

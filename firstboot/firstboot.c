@@ -7,6 +7,7 @@
 #include "firstboot/k3s.h"
 #include "firstboot/progress.h"
 #include "firstboot/pulse.h"
+#include "firstboot/steps.h"
 #include "lib/command.h"
 #include "lib/log.h"
 #include "lib/notify.h"
@@ -157,7 +158,10 @@ static bool seed_changed(struct daemon *d)
 	if (!b->seed || timer_now() < d->next_seed)
 		return false;
 	d->next_seed = timer_now() + (d->ready ? FULL_PASS_MS : SEED_MS);
-	return seed_find(&b->fs, &now, &diags, NULL) == 0 && !str_eq(now->sha256, b->seed->sha256);
+	if (seed_find(&b->fs, &now, &diags, NULL) == 0 && !str_eq(now->sha256, b->seed->sha256))
+		return true;
+	step_seed_tell(b, &diags); /* a correction with a mistake of its own */
+	return false;
 }
 
 static void say_ready(struct daemon *d)

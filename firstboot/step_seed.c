@@ -1,13 +1,13 @@
 /* Finds the seed and keeps a copy: the medium may be gone, or scrubbed, at the next boot. */
 #include "firstboot/nic.h"
 #include "firstboot/steps.h"
+#include "lib/console.h"
 #include "lib/log.h"
 
 #include <errno.h>
 
-/* What was wrong with the places that were not taken. Said once for each list: the step is looked
- * at again and again while there is no seed. */
-static void tell(const struct diags *d)
+/* Said once for each list: it is looked at again and again. */
+void step_seed_tell(const struct boot *b, const struct diags *d)
 {
 	static char *told;
 	_str_ struct str all = { 0 };
@@ -18,8 +18,13 @@ static void tell(const struct diags *d)
 		return;
 	free(told);
 	told = mem_strdup(str_text(&all));
-	strv_each (line, &d->lines)
-		log_warn("seed: %s", line);
+	strv_each (line, &d->lines) {
+		_free_ char *said = mem_printf("seed: %s", line);
+
+		log_warn("%s", said);
+		if (b->live && !b->plan)
+			console_say(said);
+	}
 }
 
 /* The seed is read once in a process's life: everything after stands on one and the same. */
@@ -29,7 +34,7 @@ int step_seed_check(struct boot *b, struct fault *f)
 		_diags_ struct diags d = { 0 };
 		int r = seed_find(&b->fs, &b->seed, &d, f);
 
-		tell(&d);
+		step_seed_tell(b, &d);
 		if (r < 0 || !b->seed)
 			return r < 0 ? r : fault_set(f, ENOENT, "no seed");
 	}

@@ -8,6 +8,9 @@
 	int step_##name##_apply(struct boot *b, struct fault *f)
 
 STEP_DECLARE(seed);
+/* What D says of the seeds that were found, each mistake a line in the journal and, by the daemon,
+ * on the console. */
+void step_seed_tell(const struct boot *b, const struct diags *d);
 STEP_DECLARE(identity);
 STEP_DECLARE(clock);
 STEP_DECLARE(kernel);

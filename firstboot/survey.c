@@ -18,7 +18,7 @@ int survey_open(struct survey *s, struct fault *f)
 	if (r == 0)
 		r = seed_find(&root, &s->seed, &d, f);
 	if (r < 0)
-		return fault_wrap(f, "this machine has no seed");
+		return r == -ENOENT ? fault_wrap(f, "this machine has no seed") : r;
 	k = s->seed->secrets;
 	return tls_new(k->exchange_ca, k->nodes[s->seed->self].cert, k->nodes[s->seed->self].key,
 		       &s->tls, f);

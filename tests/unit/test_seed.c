@@ -200,6 +200,102 @@ static void test_first_place_decides(void **state)
 	assert_non_null(strstr(f.text, "/var/lib/cloud/seed/nocloud"));
 }
 
+/* Of a seed's text, what follows the line of its node. */
+static const char *behind_node(const struct seed_files *files)
+{
+	return strchr(strstr(files->seed.p, "\nnode: ") + 1, '\n');
+}
+
+/* Each mistake of the file at once: in the list, with file and line; the first, and how many more,
+ * in the sentence. */
+static void expect_mistakes(const char *text, size_t n, const char *const *expected)
+{
+	_diags_ struct diags d = { 0 };
+	struct seed *s = NULL;
+	struct fault f = { 0 };
+	_free_ char *sentence = NULL;
+
+	assert_true(fs_write_text(&fs, ETC, 0600, text, NULL) >= 0);
+	assert_int_equal(seed_find(&fs, &s, &d, &f), -EINVAL);
+	if (d.lines.n != n)
+		diags_print(&d);
+	assert_int_equal(d.lines.n, n);
+	for (size_t i = 0; i < n && expected[i]; i++)
+		if (!str_starts(d.lines.v[i], expected[i]))
+			fail_msg("%s", d.lines.v[i]);
+	sentence = n == 1 ? mem_printf("the seed is not whole: %s", d.lines.v[0])
+			  : mem_printf("the seed is not whole: %s; and %zu more "
+				       "(journalctl -u phoenix-firstboot)",
+				       d.lines.v[0], n - 1);
+	assert_string_equal(f.text, sentence);
+}
+
+static void test_all_mistakes_at_once(void **state)
+{
+	static const char *const tab[] = { ETC ":2:1: ", NULL };
+	static const char *const one[] = { ETC ":1:7: node: 'phoenix-x' is no node", NULL };
+	static const char *const outer[] = { ETC ":2:1: colour: no such key",
+					     ETC ":1:7: node: 'phoenix-x' is no node", NULL };
+	static const char *const inner[] = { ETC " (description):1:1: colour: no such key",
+					     ETC ":1:7: node: 'phoenix-x' is no node", NULL };
+	_seed_files_ struct seed_files files = { 0 };
+	_str_ struct str text = { 0 }, wrong = { 0 };
+	const char *rest;
+
+	(void)state;
+	seed_files_make(config, &description, secrets, 0, false, &files);
+	rest = behind_node(&files);
+	str_addf(&text, "node: phoenix-a\n\twipe: true%s", rest);
+	expect_mistakes(text.p, 1, tab);
+	str_reset(&text);
+	str_addf(&text, "node: phoenix-x%s", rest);
+	expect_mistakes(text.p, 1, one);
+	str_reset(&text);
+	str_addf(&text, "node: phoenix-x\ncolour: red%s", rest);
+	expect_mistakes(text.p, 2, outer);
+	/* in the description: the other mistakes are found all the same */
+	str_addf(&wrong, "colour: red\n%s", description.p);
+	seed_files_free(&files);
+	seed_files_make(config, &wrong, secrets, 0, false, &files);
+	str_reset(&text);
+	str_addf(&text, "node: phoenix-x%s", behind_node(&files));
+	expect_mistakes(text.p, 2, inner);
+}
+
+/* Whatever stands in it: a sentence of a bounded length, with its end. */
+static void test_many_and_long_mistakes(void **state)
+{
+	_diags_ struct diags d = { 0 };
+	struct seed *s = NULL;
+	struct fault f = { 0 };
+	_str_ struct str text = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 50; i++)
+		str_addf(&text, "%*s%d: ö\n", 100, "k", i);
+	str_add(&text, "node: phoenix-x\n");
+	assert_true(fs_write_text(&fs, ETC, 0600, text.p, NULL) >= 0);
+	assert_int_equal(seed_find(&fs, &s, &d, &f), -EINVAL);
+	assert_true(d.lines.n >= 1);
+	assert_true(strlen(f.text) < sizeof f.text - 1);
+}
+
+/* What was wrong with the imported copy is not the first mistake of the seed. */
+static void test_mistakes_beside_a_broken_import(void **state)
+{
+	_diags_ struct diags d = { 0 };
+	struct seed *s = NULL;
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_true(fs_write_text(&fs, SEED_IMPORTED, 0600, "x", NULL) >= 0);
+	assert_true(fs_write_text(&fs, ETC, 0600, "node: [", NULL) >= 0);
+	assert_int_equal(seed_find(&fs, &s, &d, &f), -EINVAL);
+	assert_int_equal(d.lines.n, 2);
+	assert_true(str_starts(f.text, "the seed is not whole: " ETC ":"));
+	assert_null(strstr(f.text, "more"));
+}
+
 static void test_broken_import(void **state)
 {
 	(void)state;
@@ -346,6 +442,9 @@ int main(void)
 		TEST(test_corrected),
 		TEST(test_broken_does_not_harm),
 		TEST(test_first_place_decides),
+		TEST(test_all_mistakes_at_once),
+		TEST(test_many_and_long_mistakes),
+		TEST(test_mistakes_beside_a_broken_import),
 		TEST(test_broken_import),
 		TEST(test_cmdline),
 		TEST(test_scrub),
