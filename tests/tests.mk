@@ -21,10 +21,10 @@ check-lab: ## every lab case (root, about two hours with K3s)
 	tests/deps test
 	tests/lab/run --list full
 
-lab: ## boots three nodes from their seeds and ends with three Ready K3s servers (root)
+lab: ## boots three nodes from their seeds and ends with three Ready K3s servers (root; fails without K3s)
 	tests/lab/lab up
 
-lab-down: ## leaves nothing behind
+lab-down: ## ends the lab and removes all that is its own (what stays: docs/lab.md)
 	tests/lab/lab down
 
 .PHONY: lint analyze fuzz

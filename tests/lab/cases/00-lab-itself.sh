@@ -14,7 +14,7 @@ traces() {
 	losetup --noheadings --raw --output NAME,BACK-FILE | grep -F "$LABS/$1/" || true
 	find /sys/fs/cgroup -type d -path "*/$tag*" 2>/dev/null
 	pgrep -fa "systemd-nspawn.*$tag-|$LABS/$1/" || true
-	ls -d "$LABS/$1" "$CLAIMS/$1" 2>/dev/null || true
+	ls -d "$LABS/$1" "$CLAIMS/$1" "$CLAIMS/$1.lock" 2>/dev/null || true
 }
 
 check_boot() {
@@ -142,7 +142,31 @@ check_died() {
 	PHOENIX_LAB=$other lab down
 }
 
+# Commands exclude each other also while `down' removes the lock that the others wait for.
+check_lock() {
+	local CLAIMS i jobs=()
+	CLAIMS=$(mktemp -d)
+	count() {
+		local n
+		lab_lock
+		n=$(cat "$CLAIMS/n")
+		sleep 0.03
+		echo $((n + 1)) >"$CLAIMS/n"
+		[ $(($1 % 3)) != 0 ] || rm -f "$CLAIMS/$LAB.lock"
+	}
+	echo 0 >"$CLAIMS/n"
+	for ((i = 0; i < 40; i++)); do
+		(count "$i") &
+		jobs+=($!)
+		sleep 0.01
+	done
+	wait "${jobs[@]}"
+	must_be "commands that were counted" "$(cat "$CLAIMS/n")" 40
+	rm -rf "$CLAIMS"
+}
+
 case_run() {
+	step lock; check_lock
 	step boot; lab up --bare
 	check_boot
 	must_not "a running lab has no traces" test -z "$(traces "$LAB")"

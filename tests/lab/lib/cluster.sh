@@ -99,11 +99,11 @@ up_told() {
 		  a shell in a node   $0 exec ${NODES[0]}
 		  kubectl             $0 exec ${NODES[0]} -- kubectl get nodes
 		  pull the plug       $0 cut ${NODES[2]}     and on again: $0 boot ${NODES[2]}
-		  stop, leave nothing $0 down
+		  stop, clean up      $0 down
 	EOF
 }
 
-# lab down [--all]: leaves nothing behind, whatever state the lab is in. It goes
+# lab down [--all]: leaves nothing of the lab behind, whatever state the lab is in. It goes
 # by names, not by what an earlier command noted.
 cmd_down() {
 	local lab
@@ -132,8 +132,8 @@ lab_down() {
 	loops_orphaned
 	cg_remove ''
 	rm -rf "$STATE"
-	rm -f "$CLAIMS/$LAB"
 	rmdir "$LABS" 2>/dev/null || true
+	rm -f "$CLAIMS/$LAB" "$CLAIMS/$LAB.lock"
 }
 
 # Loop devices whose file was removed under them.

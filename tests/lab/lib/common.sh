@@ -57,10 +57,18 @@ root_check() {
 }
 
 # Commands that change a lab exclude each other. The descriptor is closed in
-# everything that outlives the command (see supervisor_start).
+# everything that outlives the command (see supervisor_start). `down' removes the
+# file while it holds it: who waited for that one begins again with the new one.
 lab_lock() {
+	local file=$CLAIMS/$LAB.lock
 	mkdir -p "$CLAIMS"
-	exec {LOCK_FD}>"$CLAIMS/$LAB.lock"
+	exec {LOCK_FD}>"$file"
+	until lock_take && [ "/dev/fd/$LOCK_FD" -ef "$file" ]; do
+		exec {LOCK_FD}>&-
+		exec {LOCK_FD}>"$file"
+	done
+}
+lock_take() {
 	flock -w "${PHOENIX_LAB_LOCK_WAIT:-120}" "$LOCK_FD" ||
 		die "lab $LAB is being changed by another command: wait for it, or use another PHOENIX_LAB"
 }
