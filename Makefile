@@ -91,6 +91,7 @@ install: all ## program, units, man pages, completion below $(DESTDIR)$(PREFIX)
 	@sed -i 's|/usr/bin/phoenix|$(PREFIX)/bin/phoenix|' $(DESTDIR)$(PREFIX)/lib/systemd/system/phoenix-firstboot.service
 
 dist: ## a source archive of the committed tree
+	@mkdir -p build
 	git archive --format=tar.gz --prefix=threephoenix-$(VERSION)/ -o build/threephoenix-$(VERSION).tar.gz HEAD
 
 clean: ## removes build/ (a lab must be down)

@@ -13,7 +13,7 @@ check-fast: ## everything that needs no booted node
 	tests/deps test
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(MAKE) --no-print-directory -j$(JOBS) $(TESTS:%=$(BUILD)/tests/unit/%) $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
-	@$(MAKE) --no-print-directory unit fuzz-replay golden docs-check check-steps sim
+	@$(MAKE) --no-print-directory unit fuzz-replay golden docs-check build-check check-steps sim
 	@$(MAKE) --no-print-directory check-asan
 	shellcheck -x $(SHELL_FILES)
 
@@ -73,6 +73,10 @@ check-steps: $(BUILD)/tests/steps/drive ## disk and firewall steps, for real (ro
 .PHONY: golden docs-check contract
 golden: $(BUILD)/phoenix ## inputs in, trees out, each run twice
 	tests/golden/run $<
+
+.PHONY: build-check
+build-check: $(BUILD)/phoenix ## what `make dist' packs and `make install' puts where
+	tests/build/check $(BUILD)
 
 docs-check: $(BUILD)/phoenix ## manual pages, --help and README agree with the program
 	tests/docs/check $<
