@@ -13,9 +13,8 @@ check-fast: ## everything that needs no booted node
 	tests/deps test
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(MAKE) --no-print-directory -j$(JOBS) $(TESTS:%=$(BUILD)/tests/unit/%) $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
-	@$(MAKE) --no-print-directory unit fuzz-replay golden docs-check build-check check-steps sim
-	@$(MAKE) --no-print-directory check-asan
-	shellcheck -x $(SHELL_FILES)
+	@$(MAKE) --no-print-directory unit fuzz-replay golden docs-check build-check check-steps sim sim-mutants
+	@$(MAKE) --no-print-directory check-asan shell-check
 
 check-lab: ## every lab case (root, about two hours with K3s)
 	tests/deps test
@@ -27,10 +26,17 @@ lab: ## boots three nodes from their seeds and ends with three Ready K3s servers
 lab-down: ## ends the lab and removes all that is its own (what stays: docs/lab.md)
 	tests/lab/lab down
 
+# Every shell script: by its first line, by what it tells shellcheck of itself, or by its name.
+SHELL_FILES = $(sort $(shell { grep -rlE '^\#!.*(ba)?sh|^\# shellcheck shell=' tests .ci docs image; \
+                find tests .ci docs image -name '*.sh' -o -name '*.bash'; } 2>/dev/null | grep -v '/fixtures/'))
+
+.PHONY: shell-check
+shell-check: ## shellcheck over every script
+	@printf '%s\n' $(SHELL_FILES) | xargs -P $(JOBS) -n 12 shellcheck -x
+
 .PHONY: lint analyze fuzz
-lint: ## clang-tidy over the product's sources, shellcheck over every script
+lint: shell-check ## clang-tidy over the product's sources, shellcheck over every script
 	clang-tidy --quiet $(SOURCES) -- $(ALL_CFLAGS) -Wno-unknown-warning-option
-	shellcheck -x $(SHELL_FILES)
 
 # (gcc 12 takes a pointer that is stored behind a resized array for lost: leaks are the sanitizer's to find)
 analyze: ## gcc -fanalyzer over the product's sources
@@ -46,8 +52,6 @@ fuzz: ## every fuzz target for FUZZ_SECONDS, from its corpus (clang with libFuzz
 .PHONY: bench
 bench: $(BUILD)/phoenix ## figures as JSON lines; ONLY=NAME for one
 	tests/bench/run $< $(ONLY)
-
-SHELL_FILES := $(shell grep -rlE '^\#!.*(ba)?sh' --include='*' tests .ci docs/completion 2>/dev/null | grep -v '/fixtures/')
 
 .PHONY: unit fuzz-replay check-asan
 unit: $(TESTS:%=$(BUILD)/tests/unit/%) ## unit tests
