@@ -190,6 +190,14 @@ static void ready_twice(struct scene *s)
 	s->v[C].api_ready = true;
 }
 
+/* Its API still answers, but it was retired: it stops as soon as it looks. */
+static void ready_retired(struct scene *s)
+{
+	ready(s);
+	s->v[B].retired = 2;
+	s->v[B].retired_for = C;
+}
+
 /* A forms the cluster that B promised it; its etcd answers, its API does not yet. */
 static void founding(struct scene *s)
 {
@@ -421,6 +429,7 @@ static const struct row {
 	{ ready, ACT_JOIN, false, "through phoenix-b" },
 	{ ready_older, ACT_WAIT, false, "of an older generation" },
 	{ ready_older, ACT_WAIT, false, "`phoenix recover --keep phoenix-b`" },
+	{ ready_retired, ACT_WAIT, false, "phoenix-b has cluster data" },
 	{ ready_twice, ACT_STOP, false, "`phoenix abandon " Y "` on phoenix-c" },
 	{ founding, ACT_JOIN, false, "through phoenix-a" },
 	{ founding_silent, ACT_WAIT, false, "its API is not ready" },
