@@ -65,14 +65,16 @@ check-asan: ## unit, corpus and golden tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory $(ASAN) unit fuzz-replay golden
 
 # Steps of first boot on a machine made of namespaces and loop devices: want root, skipped by name without.
-$(BUILD)/tests/steps/drive: tests/steps/drive.c $(BUILD)/libphoenix.a
+$(BUILD)/tests/steps/%: tests/steps/%.c $(BUILD)/libphoenix.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(BUILD)/libphoenix.a $(ALL_LIBS)
 
 .PHONY: check-steps
-check-steps: $(BUILD)/tests/steps/drive ## disk and firewall steps, for real (root)
+check-steps: $(BUILD)/tests/steps/drive $(BUILD)/tests/steps/member ## disk, network, firewall and joining, for real (root)
+	tests/steps/network.sh $<
 	tests/steps/firewall.sh $<
 	tests/steps/disk.sh $<
+	tests/steps/join.sh $^
 
 .PHONY: golden docs-check contract
 golden: $(BUILD)/phoenix ## inputs in, trees out, each run twice

@@ -7,50 +7,12 @@ set -eu
 sandbox_enter "$@"
 sandbox_root
 sandbox_drive "$1"
-mount -t tmpfs dev "$ROOT/dev"
-for d in null:1:3 zero:1:5 urandom:1:9 random:1:8; do
-	IFS=: read -r name major minor <<<"$d"
-	mknod "$ROOT/dev/$name" c "$major" "$minor"
-done
-mkdir "$BOX/disks"
-loops=()
-detach() {
-	local dev
-	umount_all
-	for dev in "${loops[@]}"; do losetup -d "$dev" 2>/dev/null || true; done
-}
-trap detach EXIT
+sandbox_dev
 
-POINTS=(/etc/rancher/node /var/lib/kubelet /var/lib/rancher /var/lib/phoenix)
-umount_all() {
-	local p
-	for p in "${POINTS[@]}"; do
-		while inside umount "$p" 2>/dev/null; do :; done
-	done
-	inside umount /mnt 2>/dev/null || true
-}
-# disk_new NAME: a blank disk; its device is in ${DEV[NAME]}, and only these devices are below /dev inside
-declare -A DEV=()
-disk_new() {
-	local dev
-	truncate -s 64M "$BOX/disks/$1"
-	dev=$(losetup --find --show --partscan "$BOX/disks/$1")
-	loops+=("$dev")
-	DEV[$1]=$dev
-	disk_in "$1"
-}
-disk_in() { mknod "$ROOT${DEV[$1]}" b $((0x$(stat -c %t "${DEV[$1]}"))) $((0x$(stat -c %T "${DEV[$1]}"))); }
-disk_out() { rm -f "$ROOT${DEV[$1]}"; }
 disk_blank() { wipefs -aq "${DEV[$1]}" >/dev/null 2>&1; blkdiscard -f "${DEV[$1]}" 2>/dev/null || dd if=/dev/zero of="${DEV[$1]}" bs=1M status=none; }
 step() { inside "$DRIVE" step "/tmp/seeds/$1" disk "${@:2}"; }
 state() { inside "$DRIVE" state "/tmp/seeds/$1"; }
 boot() { umount_all; step "$@"; } # a machine that starts: nothing is mounted
-seeds() { # DATA-OF-A: new seeds of the same description text, new keys
-	rm -rf "$ROOT/tmp/seeds"
-	mkdir -p "$ROOT/tmp/seeds"
-	description "$1" >"$ROOT/tmp/phoenix.yaml"
-	inside "$DRIVE" seeds /tmp/phoenix.yaml /tmp/seeds
-}
 label() { blkid -p -s LABEL -o value "${DEV[$1]}" || true; }
 sum() { sha256sum <"${DEV[$1]}"; }
 in_data() { inside test -e "/var/lib/phoenix/$1"; }

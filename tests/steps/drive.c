@@ -1,7 +1,8 @@
 /* Runs single steps of first boot on a machine made up by a shell test, and gives it somebody to talk
  * to:
  *   drive seeds DESCRIPTION FOLDER   seeds a, b, c and a-wipe of one cluster
- *   drive step SEED NAME [--plan]    prints "state|text"; status 0 done or changed, 1 otherwise
+ *   drive step SEED NAME [--plan]    prints "state|text"; status 0 done or changed, 1 otherwise;
+ *                                    before `cluster` the node exchange is started
  *   drive state SEED                 what the decision is told of the disk: "ours", or why not
  *   drive listen PORT...             TCP on every address; sends back what it gets, for ever
  *   drive connect ADDRESS PORT [FIFO]  status 0 when an answer came in time; with FIFO the connection
@@ -89,12 +90,16 @@ static int step(const char *seed, const char *name, bool plan)
 	int r;
 
 	load(&b, seed);
+	if (str_eq(name, "cluster") && !plan && engine_step(&e, "exchange", &f) < 0)
+		return die(&f);
 	r = engine_step(&e, name, &f);
 	if (r == -ENOENT && str_starts(f.text, "there is no step"))
 		return die(&f);
 	for (size_t i = 0; i < e.n; i++)
 		if (str_eq(steps[i].name, name))
 			printf("%s|%s\n", step_state_name(results[i].state), results[i].text);
+	if (b.agent) /* its threads go on to the end of the process */
+		return r == 0 ? 0 : 1;
 	seed_freep(&b.seed);
 	fs_close(&b.fs);
 	return r == 0 ? 0 : 1;

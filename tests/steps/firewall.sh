@@ -8,25 +8,11 @@ sandbox_enter "$@"
 sandbox_root
 sandbox_drive "$1"
 mount --rbind /dev "$ROOT/dev"
-mkdir -p /run/netns && mount -t tmpfs netns /run/netns
 
-at() { local ns=$1; shift; nsenter --net="/run/netns/$ns" -- chroot "$ROOT" "$@"; }
 connect() { at "$1" "$DRIVE" connect "$2" "$3"; } # FROM ADDRESS PORT
 step() { at node "$DRIVE" step /tmp/seeds/a firewall; }
 
-# plug NS ADDRESS/PREFIX [MAC]: a card on the wire
-plug() {
-	ip netns add "$1"
-	ip -n "$1" link set lo up
-	ip link add "$1" type veth peer name eth0 netns "$1"
-	[ -z "${3:-}" ] || ip -n "$1" link set eth0 address "$3"
-	ip link set "$1" master wire up
-	ip -n "$1" addr add "$2" dev eth0
-	ip -n "$1" link set eth0 up
-}
-
-ip link add wire type bridge
-ip link set wire up
+sandbox_wire
 plug node 192.0.2.11/24 52:54:00:00:00:0a
 plug peer 192.0.2.12/24 52:54:00:00:00:0b
 plug stranger 192.0.2.99/24
@@ -59,9 +45,7 @@ at node nft -f - <<-'EOF'
 EOF
 at node "$DRIVE" listen 22 80 2379 2380 5001 6440 6443 8081 9100 10250 >/dev/null &
 at pod "$DRIVE" listen 8080 8443 >/dev/null &
-mkdir -p "$ROOT/tmp/seeds"
-description "" >"$ROOT/tmp/phoenix.yaml"
-inside "$DRIVE" seeds /tmp/phoenix.yaml /tmp/seeds
+seeds ""
 sleep 0.3
 
 # Before: everything answers, so that a silence later means something.

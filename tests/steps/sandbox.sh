@@ -33,6 +33,70 @@ sandbox_drive() {
 	DRIVE=/tmp/drive
 }
 
+# The machine's own disks and devices are not there: only what disk_new makes is.
+sandbox_dev() {
+	local d name major minor
+	mount -t tmpfs dev "$ROOT/dev"
+	for d in null:1:3 zero:1:5 urandom:1:9 random:1:8; do
+		IFS=: read -r name major minor <<<"$d"
+		mknod "$ROOT/dev/$name" c "$major" "$minor"
+	done
+	mkdir "$BOX/disks"
+	trap disks_detach EXIT
+}
+
+# disk_new NAME: a blank disk on a loop device, which is in ${DEV[NAME]}
+declare -A DEV=()
+LOOPS=()
+disk_new() {
+	local dev
+	truncate -s 64M "$BOX/disks/$1"
+	dev=$(losetup --find --show --partscan "$BOX/disks/$1")
+	LOOPS+=("$dev")
+	DEV[$1]=$dev
+	disk_in "$1"
+}
+disk_in() { mknod "$ROOT${DEV[$1]}" b $((0x$(stat -c %t "${DEV[$1]}"))) $((0x$(stat -c %T "${DEV[$1]}"))); }
+disk_out() { rm -f "$ROOT${DEV[$1]}"; }
+disks_detach() {
+	local dev
+	umount_all
+	for dev in "${LOOPS[@]}"; do losetup -d "$dev" 2>/dev/null || true; done
+}
+umount_all() {
+	local p
+	for p in /etc/rancher/node /var/lib/kubelet /var/lib/rancher /var/lib/phoenix; do
+		while inside umount "$p" 2>/dev/null; do :; done
+	done
+	inside umount /mnt 2>/dev/null || true
+}
+
+# One wire; each machine on it is a network namespace.
+sandbox_wire() {
+	mkdir -p /run/netns && mount -t tmpfs netns /run/netns
+	ip link add wire type bridge
+	ip link set wire up
+}
+# plug NS ADDRESS/PREFIX [MAC]: a card on the wire
+plug() {
+	ip netns add "$1"
+	ip -n "$1" link set lo up
+	ip link add "$1" type veth peer name eth0 netns "$1"
+	[ -z "${3:-}" ] || ip -n "$1" link set eth0 address "$3"
+	ip link set "$1" master wire up
+	ip -n "$1" addr add "$2" dev eth0
+	ip -n "$1" link set eth0 up
+}
+at() { local ns=$1; shift; nsenter --net="/run/netns/$ns" -- chroot "$ROOT" "$@"; }
+# What /sys shows of the network is that of the namespace in which it was mounted.
+sys_of() { umount -R "$ROOT/sys" && nsenter --net="/run/netns/$1" -- mount -t sysfs sys "$ROOT/sys"; }
+seeds() { # DATA-OF-A: new seeds of the same description text, new keys
+	rm -rf "$ROOT/tmp/seeds"
+	mkdir -p "$ROOT/tmp/seeds"
+	description "$1" >"$ROOT/tmp/phoenix.yaml"
+	inside "$DRIVE" seeds /tmp/phoenix.yaml /tmp/seeds
+}
+
 FAILED=0 PASSED=0
 ok() { PASSED=$((PASSED + 1)); echo "ok: $1"; }
 bad() { FAILED=$((FAILED + 1)); echo "FAILED: $1${2:+: $2}"; }
