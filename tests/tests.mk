@@ -16,8 +16,9 @@ check-fast: ## everything that needs no booted node
 	@$(MAKE) --no-print-directory unit fuzz-replay golden docs-check build-check check-steps sim sim-mutants
 	@$(MAKE) --no-print-directory check-asan shell-check
 
-check-lab: ## every lab case (root, about two hours with K3s)
+check-lab: ## every lab case, and the API client against a real API server (root, about two hours with K3s)
 	tests/deps test
+	@$(MAKE) --no-print-directory -j$(JOBS) contract
 	tests/lab/run --list full
 
 lab: ## boots three nodes from their seeds and ends with three Ready K3s servers (root; fails without K3s)
@@ -92,7 +93,10 @@ $(BUILD)/tests/contract/%: tests/contract/%.c $(BUILD)/libphoenix.a
 	$(SAY) TEST $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(BUILD)/libphoenix.a $(ALL_LIBS) -lcmocka
 
-contract: $(BUILD)/tests/contract/kube_contract ## the API client against a real API server (root, K3s)
-	tests/contract/on-k3s $<
+CONTRACTS := $(patsubst tests/contract/%.c,$(BUILD)/tests/contract/%,$(wildcard tests/contract/*.c))
+contract: $(CONTRACTS) ## the API client against a real API server (root; skipped by name without K3s)
+	tests/contract/on-k3s $^
 
 -include $(wildcard tests/sim/sim.mk)
+
+-include $(wildcard $(BUILD)/tests/contract/*.d $(BUILD)/tests/steps/*.d)
