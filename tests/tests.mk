@@ -71,11 +71,12 @@ $(BUILD)/tests/steps/%: tests/steps/%.c $(BUILD)/libphoenix.a
 	$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(BUILD)/libphoenix.a $(ALL_LIBS)
 
 .PHONY: check-steps
-check-steps: $(BUILD)/tests/steps/drive $(BUILD)/tests/steps/member ## disk, network, firewall and joining, for real (root)
+check-steps: $(BUILD)/tests/steps/drive $(BUILD)/tests/steps/member $(BUILD)/phoenix ## disk, network, firewall, joining, words, for real (root)
 	tests/steps/network.sh $<
 	tests/steps/firewall.sh $<
 	tests/steps/disk.sh $<
-	tests/steps/join.sh $^
+	tests/steps/join.sh $(wordlist 1,2,$^)
+	tests/steps/words.sh $^
 
 .PHONY: golden docs-check contract
 golden: $(BUILD)/phoenix ## inputs in, trees out, each run twice

@@ -3,12 +3,14 @@
  *   member SEED ID FOLDER   for the node of that seed, on its address, for ever: says on the node
  *                           exchange that it is a voter of cluster ID, and serves K3s's port from
  *                           FOLDER: a GET of /a/b is FOLDER/a/b, or 404 as is everything else; a
- *                           line for each request on standard output, after "ready" */
+ *                           line for each request on standard output, after "ready",
+ *                           and for each operator's word that it is given */
 #include "cloud-init/seed.h"
 #include "firstboot/exchange.h"
 #include "firstboot/paths.h"
 #include "lib/crypto.h"
 
+#include <errno.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -41,14 +43,34 @@ static void must(bool ok, const char *what, const struct fault *f)
 	exit(2);
 }
 
+/* An operator's word is taken from the node itself, and shown. */
+static bool take_word(const struct member *m, const char *peer, const struct ask *ask)
+{
+	_str_ struct str what = { 0 };
+
+	if (ask->kind != ASK_WORD || !str_eq(peer, self(m)->name))
+		return false;
+	for (int i = 0; i < NODE_COUNT; i++)
+		if (ask->nodes[i])
+			str_addf(&what, " %s", m->seed->config->nodes[i].name);
+	if (*ask->formation || *ask->cluster)
+		str_addf(&what, " %s%s", ask->formation, ask->cluster);
+	printf("word %s%s generation %d\n", ask->word, str_text(&what), ask->generation);
+	fflush(stdout);
+	return true;
+}
+
 /* A voter of two, with the one that is no part of this test. */
 static int tell(void *user, const char *peer, const char *request, size_t len, struct str *answer)
 {
 	const struct member *m = user;
 	struct answer out = { .same = true };
 	struct node_view *v = &out.view;
+	struct ask ask;
 
-	(void)peer, (void)request, (void)len;
+	if (ask_parse(request, len, &ask, NULL) < 0)
+		return -EPROTO;
+	out.granted = take_word(m, peer, &ask);
 	snprintf(out.node, sizeof out.node, "%s", self(m)->name);
 	memcpy(out.digest, m->seed->config->digest, sizeof out.digest);
 	v->answered = true;
