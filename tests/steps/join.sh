@@ -26,7 +26,7 @@ start) touch /tmp/k3s-started ;;
 show) if [ -e /tmp/k3s-started ]; then echo MainPID=1; else echo MainPID=0; fi ;;
 esac
 EOF
-rm "$ROOT/usr/bin/systemctl" # a new file: the machine's is not written to
+rm -f "$ROOT/usr/bin/systemctl" # a new file: the machine's is not written to
 install -m 755 "$BOX/systemctl" "$ROOT/usr/bin/systemctl"
 install -m 755 /dev/null "$ROOT/usr/local/bin/k3s"
 
