@@ -10,17 +10,7 @@ A=phoenix-a B=phoenix-b C=phoenix-c
 HAND=
 
 # What the figures need and this machine has not, or nothing.
-bench_lacks() (
-	LAB_HOME=$REPO/tests/lab
-	# shellcheck source=../lab/lib/common.sh
-	. "$LAB_HOME/lib/common.sh"
-	# shellcheck source=../lab/lib/layer.sh
-	. "$LAB_HOME/lib/layer.sh"
-	places_set
-	[ "$(id -u)" = 0 ] || { echo root; return; }
-	k3s_find
-	[ -n "$K3S_DIR" ] || echo "${K3S_MISSING:-no K3s}"
-)
+bench_lacks() { if [ "$(id -u)" = 0 ]; then "$LAB" missing; else echo root; fi; }
 
 on() { "$LAB" exec "$1" -- "${@:2}"; }
 lab_env() { eval "$("$LAB" env)"; }
