@@ -16,8 +16,8 @@ holders() {
 }
 one_holder() { [ "$(holders "$@" | wc -l)" = 1 ]; }
 held_by() { [ "$(holders "${NODES[@]}")" = "$1" ]; }
-vip_answers() { in_lab_net ping -q -c 1 -W 1 "$VIP" >/dev/null; }
-vip_serves() { in_lab_net curl -sf -m 2 "http://$VIP/" | grep -qx edge; }
+vip_answers() { lab net -- ping -q -c 1 -W 1 "$VIP" >/dev/null; }
+vip_serves() { lab net -- curl -sf -m 2 "http://$VIP/" | grep -qx edge; }
 
 # The example's description, with the address.
 described() {
@@ -29,8 +29,11 @@ described() {
 	grep -q "vip: $VIP" "$PHOENIX_LAB_CLUSTER/phoenix.yaml" || fail "the description has no vip"
 }
 
+# others_than NODE...: the rest of the three.
+others_than() { printf '%s\n' "${NODES[@]}" | grep -vxF "$(printf '%s\n' "$@")"; }
+
 case_run() {
-	local first second third n
+	local first second third rest
 	described
 	step form
 	formed
@@ -41,10 +44,10 @@ case_run() {
 
 	step 'its node dies'
 	lab cut "$first"
-	read -r second third < <(printf '%s ' "${NODES[@]/$first/}")
-	within 20 "another node has the address" one_holder "$second" "$third"
+	mapfile -t rest < <(others_than "$first")
+	within 20 "another node has the address" one_holder "${rest[@]}"
 	within 10 "it is answered" vip_answers
-	second=$(holders "$second" "$third")
+	second=$(holders "${rest[@]}")
 
 	step 'and comes back'
 	lab boot "$first"
@@ -52,7 +55,7 @@ case_run() {
 	stays 10 "the address stays where it is" held_by "$second"
 
 	step 'an edge, elsewhere'
-	for n in "${NODES[@]}"; do [ "$n" = "$first" ] || [ "$n" = "$second" ] || third=$n; done
+	third=$(others_than "$first" "$second")
 	on "$third" sh -c 'mkdir -p /run/edge; echo edge >/run/edge/index.html; exec busybox httpd -p 80 -h /run/edge'
 	within 30 "the address goes to the only edge" held_by "$third"
 	within 10 "it serves" vip_serves
