@@ -27,13 +27,16 @@ node_leader() {
 
 # node_exec NODE COMMAND...: as root in the node; input and exit status pass.
 # A process that enters a node keeps the rights it has on the machine: the one
-# the node must not have is taken from it (see nspawn_arguments).
+# the node must not have is taken from it (see nspawn_arguments). A shell waits for
+# it, not nsenter: a node that goes down stops every process for a moment, nsenter
+# stops itself with its child, and with nobody to reap that one the node's pid
+# namespace would never end.
 node_exec() {
 	local node=$1 pid term=${TERM:-dumb}
 	shift
 	pid=$(node_leader "$node") || { say "$node is off: \`$0 boot $node' first"; return 125; }
-	nsenter --target "$pid" --mount --uts --ipc --net --pid --cgroup --root --wd -- \
-		setpriv --bounding-set=-sys_time --inh-caps=-sys_time env -i PATH=/opt/k3s/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+	nsenter --target "$pid" --mount --uts --ipc --net --pid --no-fork --cgroup --root --wd -- \
+		/bin/sh -c '"$@"; exit $?' sh setpriv --bounding-set=-sys_time --inh-caps=-sys_time env -i PATH=/opt/k3s/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
 		HOME=/root TERM="$term" LANG=C.UTF-8 SYSTEMD_COLORS=0 container=systemd-nspawn \
 		KUBECONFIG=/etc/rancher/k3s/k3s.yaml "$@"
 }
