@@ -49,7 +49,10 @@ k3s_restarts() { on "$1" systemctl show -P NRestarts k3s; }
 # aside NODE: how many databases are kept aside on its disk.
 aside() { on "$1" sh -c 'ls -d /var/lib/rancher/k3s/server/db-aside-* 2>/dev/null | wc -l'; }
 record() { on "$1" jq -r ".$2" /var/lib/phoenix/state/record.json; }
-mark() { on "$1" kubectl -n kube-system get configmap phoenix-cluster -o "jsonpath={.data.$2}"; }
+# mark NODE KEY: the cluster's own word, through that node. K3s ends and starts
+# again by itself some time after it has lost its quorum: asked for a minute.
+mark() { wait_for 60 mark_read "$@" >/dev/null; mark_read "$@"; }
+mark_read() { on "$1" kubectl -n kube-system get configmap phoenix-cluster -o "jsonpath={.data.$2}" 2>/dev/null; }
 
 # one_cluster NODE...: these have one and the same record, which the cluster
 # confirms, and each lists the same three voters.
