@@ -244,7 +244,10 @@ void agent_look(struct agent *a, struct round *ret)
 	ret->words = a->rec.words;
 	ret->recovering = a->rec.recovering;
 	memcpy(ret->formation, a->rec.formation, ID_LEN);
-	snprintf(ret->trouble[self], WHY_LEN, "%s", a->trouble);
+	if (*a->trouble)
+		snprintf(ret->trouble[self], WHY_LEN, "%s", a->trouble);
+	else if (*a->unsaved)
+		snprintf(ret->trouble[self], WHY_LEN, "on this node: %.380s", a->unsaved);
 	for (int i = 0; i < NODE_COUNT; i++)
 		a->silent[i] = i != self && !ret->views[i].answered;
 	pthread_mutex_unlock(&a->lock);
@@ -261,6 +264,20 @@ bool agent_heard(struct agent *a)
 	return heard;
 }
 
+int agent_save(struct agent *a, const struct records *next, struct fault *f)
+{
+	struct fault why = { 0 };
+	int r = records_save(a->fs, STATE_DIR, next, &why);
+
+	a->unsaved[0] = '\0';
+	if (r < 0) {
+		snprintf(a->unsaved, WHY_LEN, "could not be written down: %.350s", why.text);
+		return fault_set(f, why.code, "%s", a->unsaved);
+	}
+	a->rec = *next;
+	return 0;
+}
+
 int agent_record(struct agent *a, void (*change)(struct records *r, const void *arg),
 		 const void *arg, struct fault *f)
 {
@@ -270,11 +287,9 @@ int agent_record(struct agent *a, void (*change)(struct records *r, const void *
 	pthread_mutex_lock(&a->lock);
 	next = a->rec;
 	change(&next, arg);
-	r = records_save(a->fs, STATE_DIR, &next, f);
-	if (r == 0) {
-		a->rec = next;
+	r = agent_save(a, &next, f);
+	if (r == 0)
 		fill_from_records(&a->rec, &a->me);
-	}
 	pthread_mutex_unlock(&a->lock);
 	return r;
 }

@@ -29,6 +29,7 @@ struct agent {
 	bool silent[NODE_COUNT]; /* did not answer the last look… */
 	bool awake;		 /* …and has asked since: worth looking at once */
 	char trouble[WHY_LEN];	 /* why the own state is unknown, or "" */
+	char unsaved[WHY_LEN];	 /* why the record could not be written the last time, or "" */
 	struct {
 		char renewed[PULSE_LEN];
 		int64_t since;
@@ -69,6 +70,9 @@ void agent_refresh(struct agent *a);
 void agent_look(struct agent *a, struct round *ret);
 /* True, once: a node that did not answer the last look has asked something since. */
 bool agent_heard(struct agent *a);
+/* Writes NEXT durably and takes it over; under the lock. What fails is remembered, to be told on this
+ * node too: what it could not promise only the one who asked would know. */
+int agent_save(struct agent *a, const struct records *next, struct fault *f);
 /* Changes the records durably under the lock: CHANGE edits a copy; nothing is kept when the write
  * fails. */
 int agent_record(struct agent *a, void (*change)(struct records *r, const void *arg),

@@ -17,12 +17,10 @@ static int save(struct agent *a, const struct records *next, struct answer *out)
 {
 	struct fault f = { 0 };
 
-	if (records_save(a->fs, STATE_DIR, next, &f) < 0) {
-		snprintf(out->why, sizeof out->why, "could not be written down: %s", f.text);
-		return -1;
-	}
-	a->rec = *next;
-	return 0;
+	if (agent_save(a, next, &f) == 0)
+		return 0;
+	snprintf(out->why, sizeof out->why, "%.390s", f.text);
+	return -1;
 }
 
 static void give_promise(struct agent *a, int from, const struct ask *ask, struct answer *out)

@@ -5,6 +5,7 @@
 #include "firstboot/agent.h"
 #include "firstboot/paths.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <time.h>
@@ -187,6 +188,34 @@ static void who_was_silent_and_asks_is_looked_at_at_once(void **state)
 	assert_false(agent_heard(&n.a));
 	asked(&n, "phoenix-c", look); /* until the next look finds it silent again */
 	assert_false(agent_heard(&n.a));
+	end(&n);
+}
+
+static int disk_full(const char *step, const char *path)
+{
+	(void)path;
+	return str_eq(step, "write") ? -ENOSPC : 0;
+}
+
+/* The one who asked is told; who stands before this node must not have to guess. */
+static void what_cannot_be_written_down_is_told_here_too(void **state)
+{
+	struct answer back;
+	struct node n;
+
+	(void)state;
+	begin(&n, NODE_BLANK);
+	fs_fault_hook = disk_full;
+	back = asked(&n, "phoenix-a", promise_x);
+	fs_fault_hook = NULL;
+	assert_false(back.granted);
+	assert_non_null(strstr(back.why, "No space left on device"));
+	assert_non_null(strstr(n.a.unsaved, "No space left on device"));
+	answer_free(&back);
+	back = asked(&n, "phoenix-a", promise_x);
+	assert_true(back.granted);
+	assert_string_equal(n.a.unsaved, "");
+	answer_free(&back);
 	end(&n);
 }
 
@@ -389,6 +418,7 @@ int main(void)
 		cmocka_unit_test(a_node_that_starts_k3s_does_not_retire),
 		cmocka_unit_test(who_was_silent_and_asks_is_looked_at_at_once),
 		cmocka_unit_test(an_answer_tells_the_clock),
+		cmocka_unit_test(what_cannot_be_written_down_is_told_here_too),
 		cmocka_unit_test(words_are_taken_from_the_node_itself_only),
 		cmocka_unit_test(recover_replaces_what_was_declared_before),
 		cmocka_unit_test(only_what_is_on_the_disk_can_be_abandoned),
