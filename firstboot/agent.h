@@ -45,6 +45,9 @@ struct agent {
 	int through;		  /* whom it joined through */
 	char unpromoted[WHY_LEN]; /* why nobody makes this learner a voter, or "" */
 	int64_t seen_ready;	  /* when its own K3s last said that it is ready */
+	/* since when it runs, as far as was seen, and does not; 0 = not so. Not since its start:
+	 * systemd starts it again without us, and a daemon that was restarted did not see it */
+	int64_t unready_since;
 	struct backoff restarts;
 	int listener;
 	pthread_t threads[SERVERS];
@@ -70,8 +73,8 @@ void agent_refresh(struct agent *a);
 void agent_look(struct agent *a, struct round *ret);
 /* True, once: a node that did not answer the last look has asked something since. */
 bool agent_heard(struct agent *a);
-/* Writes NEXT durably and takes it over; under the lock. What fails is remembered, to be told on this
- * node too: what it could not promise only the one who asked would know. */
+/* Writes NEXT durably and takes it over; under the lock. What fails is remembered, to be told on
+ * this node too: what it could not promise only the one who asked would know. */
 int agent_save(struct agent *a, const struct records *next, struct fault *f);
 /* Changes the records durably under the lock: CHANGE edits a copy; nothing is kept when the write
  * fails. */

@@ -45,9 +45,13 @@ int k3s_member_remove(const struct fs *fs, uint64_t id, struct fault *f);
 int k3s_member_promote(const struct fs *fs, uint64_t id, struct fault *f);
 /* This node's etcd runs and says that it has no leader. */
 bool k3s_lacks_quorum(void);
-/* The known failure in the journal since the unit was last started, in words with its remedy. 1 found,
- * 0 none. */
+/* The known failure in the journal since the unit was last started, in words with its remedy. 1
+ * found, 0 none. */
 int k3s_trouble(struct fault *f);
+/* The sentence of a K3s that runs and has not been ready for MS: READY is its own word, UNPROMOTED
+ * and SAID (may be NULL or "") what else is known. Always -EAGAIN. */
+int k3s_unready(int64_t ms, const char *ready, const char *unpromoted, const char *said,
+		struct fault *f);
 /* What K3s wrote to the journal since its unit was last started, of the last LINES lines. Found by
  * systemd's own line there and not by the time: the clock may be set meanwhile. */
 int k3s_said(int lines, struct str *ret, struct fault *f);

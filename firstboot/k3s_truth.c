@@ -193,6 +193,10 @@ bool k3s_lacks_quorum(void)
 	       strstr(str_text(&rs.body), "NO LEADER");
 }
 
+/* Three that start together on two slow cores take a tenth of it. */
+#define SLOW_MS (10 * 60 * 1000)
+#define SLOW_TEXT "K3s has not been ready for more than 10 minutes (journalctl -u k3s tells more)"
+
 /* Texts that K3s was seen to write, and what they mean for a person. */
 static const struct trouble {
 	const char *text, *meaning;
@@ -219,6 +223,14 @@ static const struct trouble {
 	  "the kernel lacks cgroup controllers that kubelet needs" },
 	{ "address already in use", "a port that K3s needs is taken by another program" },
 };
+
+int k3s_unready(int64_t ms, const char *ready, const char *unpromoted, const char *said,
+		struct fault *f)
+{
+	return fault_set(f, EAGAIN, "%s: %s%s%s%s%s", ms < SLOW_MS ? "K3s starts" : SLOW_TEXT,
+			 ready, unpromoted && *unpromoted ? "; not a voter yet: " : "",
+			 unpromoted ? unpromoted : "", said && *said ? "; " : "", said ? said : "");
+}
 
 int k3s_said(int lines, struct str *ret, struct fault *f)
 {

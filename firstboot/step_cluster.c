@@ -139,6 +139,7 @@ static void note_start(struct agent *a)
 {
 	a->started_ms = timer_now();
 	a->alone_since = 0;
+	a->unready_since = 0;
 	a->unpromoted[0] = 0;
 	a->marked = false; /* it may be another cluster now, or another generation */
 	a->next_start = timer_now() + backoff_next(&a->restarts, 1000, 60000);

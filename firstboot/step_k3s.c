@@ -15,10 +15,6 @@
 #define JOURNAL_MS 5000
 #define JOURNAL_AFTER 8000 /* what K3s says of itself at first is that it starts */
 #define SEEN_MS 2000
-/* Three that start together on two slow cores take a tenth of it. */
-#define SLOW_MS (10 * 60 * 1000)
-#define SLOW_TEXT \
-	"K3s runs for more than 10 minutes and is not ready (journalctl -u k3s tells more)"
 
 static bool words_hold(const struct records *r)
 {
@@ -51,6 +47,7 @@ int step_k3s_check(struct boot *b, struct fault *f)
 	if (timer_now() - a->seen_ready > SEEN_MS &&
 	    k3s_ready(&a->api[b->seed->self], boot_node(b)->address, b->seed->secrets, &why) < 0)
 		return step_needed(b, "K3s is not ready: %s", why.text);
+	a->unready_since = 0;
 	agent_refresh(a);
 	if (a->me.state != NODE_MEMBER)
 		return step_needed(b, "K3s is ready, this node is not a voter yet");
@@ -128,23 +125,20 @@ static int leave(struct agent *a, const char *said, struct fault *f)
 static int not_ready(struct agent *a, const char *ready, struct fault *f)
 {
 	const char *said = complaint(a);
-	int64_t since = timer_now() - a->started_ms;
 	int r = joining_give_up(a, f);
 
 	if (r < 0)
 		return r;
 	if (said && strstr(said, "removed from the cluster"))
 		return leave(a, said, f);
-	if (since >= JOURNAL_AFTER && a->me.state == NODE_MEMBER && a->me.n_voters > 1 &&
-	    k3s_lacks_quorum())
+	if (timer_now() - a->started_ms >= JOURNAL_AFTER && a->me.state == NODE_MEMBER &&
+	    a->me.n_voters > 1 && k3s_lacks_quorum())
 		return fault_set(
 			f, EAGAIN,
 			"K3s has no quorum: this disk names %d voters, and more than half must be "
 			"up. If the others are lost for good: `phoenix recover --keep %s`",
 			a->me.n_voters, agent_node(a, a->seed->self)->name);
-	return fault_set(f, EAGAIN, "%s: %s%s%s%s%s", since < SLOW_MS ? "K3s starts" : SLOW_TEXT,
-			 ready, *a->unpromoted ? "; not a voter yet: " : "", a->unpromoted,
-			 said ? "; " : "", said ? said : "");
+	return k3s_unready(timer_now() - a->unready_since, ready, a->unpromoted, said, f);
 }
 
 int step_k3s_apply(struct boot *b, struct fault *f)
@@ -153,6 +147,8 @@ int step_k3s_apply(struct boot *b, struct fault *f)
 	struct fault ready = { 0 };
 
 	if (!a || !k3s_is_running()) {
+		if (a)
+			a->unready_since = 0;
 		if (!a || !k3s_trouble(f))
 			return fault_set(f, EAGAIN, "K3s ended");
 		return fault_set(f, EAGAIN, "K3s ended: %s", f->text);
@@ -165,9 +161,12 @@ int step_k3s_apply(struct boot *b, struct fault *f)
 	if (k3s_ready(&a->api[b->seed->self], boot_node(b)->address, b->seed->secrets, &ready) ==
 	    0) {
 		a->seen_ready = timer_now();
+		a->unready_since = 0;
 		agent_refresh(a);
 		return a->me.state == NODE_MEMBER ? write_down(b, f)
 						  : fault_set(f, EAGAIN, "waits to become a voter");
 	}
+	if (!a->unready_since)
+		a->unready_since = timer_now();
 	return not_ready(a, ready.text, f);
 }

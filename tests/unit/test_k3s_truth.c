@@ -4,6 +4,7 @@
 
 #include "firstboot/k3s.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -82,9 +83,26 @@ static int teardown(void **state)
 	return rmdir(dir);
 }
 
+/* "Starts" is not said for ever, and what is known stands behind it. */
+static void who_is_not_ready_says_why_and_for_how_long(void **state)
+{
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_int_equal(k3s_unready(0, "503", "", NULL, &f), -EAGAIN);
+	assert_string_equal(f.text, "K3s starts: 503");
+	k3s_unready(599999, "503", "no quorum", "the disk is full", &f);
+	assert_string_equal(f.text,
+			    "K3s starts: 503; not a voter yet: no quorum; the disk is full");
+	k3s_unready(600000, "503", "", "the disk is full", &f);
+	assert_string_equal(f.text, "K3s has not been ready for more than 10 minutes (journalctl "
+				    "-u k3s tells more): 503; the disk is full");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_is_not_ready_says_why_and_for_how_long),
 		cmocka_unit_test(the_last_complaint_counts),
 		cmocka_unit_test(an_earlier_run_is_not_this_one),
 		cmocka_unit_test(a_long_run_is_read_from_its_end),
