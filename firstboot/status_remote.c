@@ -73,23 +73,16 @@ static char *shell_word(const char *text)
 	return str_take(&s);
 }
 
-/* The last word is the reason; before it stand notes such as that a key was kept. */
-static const char *last_line(struct str *s)
-{
-	char *text = s->len ? str_trim(s->p) : NULL, *nl = text ? strrchr(text, '\n') : NULL;
-
-	return nl ? str_trim(nl) : text && *text ? text : "no answer";
-}
-
-/* What ssh said, in one line. It draws a frame around a changed key and gives a command without the
- * question that comes before it. */
+/* What ssh said, in one line: the last one, before which stand notes such as that a key was kept.
+ * It draws a frame around a changed key and gives a command without the question that comes before
+ * it. */
 static int refusal(const char *dir, const char *address, struct str *said, struct fault *f)
 {
 	_free_ char *file = mem_printf("%s%s" KNOWN_HOSTS_FILE, dir, str_ends(dir, "/") ? "" : "/");
 	_free_ char *word = shell_word(file);
 
 	if (!strstr(str_text(said), "HOST IDENTIFICATION HAS CHANGED"))
-		return fault_set(f, EHOSTUNREACH, "%s", last_line(said));
+		return fault_set(f, EHOSTUNREACH, "%s", proc_last_line(said, "no answer"));
 	return fault_set(f, EHOSTUNREACH,
 			 "its host key is not the one in %s: another machine, or the node was "
 			 "re-flashed. Only if you know that it was: `ssh-keygen -f %s -R %s`",

@@ -221,11 +221,11 @@ void proc_result_free(struct proc_result *r)
 	str_erase(&r->err);
 }
 
-static const char *last_line(struct str *s)
+const char *proc_last_line(struct str *said, const char *nothing)
 {
-	char *text = s->len ? str_trim(s->p) : NULL, *nl = text ? strrchr(text, '\n') : NULL;
+	char *text = said->len ? str_trim(said->p) : NULL, *nl = text ? strrchr(text, '\n') : NULL;
 
-	return nl ? nl + 1 : text && *text ? text : "it said nothing";
+	return nl ? str_trim(nl) : text && *text ? text : nothing;
 }
 
 int proc_ok(const struct proc *p, struct str *out, struct fault *f)
@@ -237,7 +237,7 @@ int proc_ok(const struct proc *p, struct str *out, struct fault *f)
 		return ret;
 	if (r.status)
 		return fault_set(f, EREMOTEIO, "%s: exit status %d: %s", p->argv[0], r.status,
-				 last_line(&r.err));
+				 proc_last_line(&r.err, "it said nothing"));
 	if (out)
 		str_add_n(out, str_text(&r.out), r.out.len);
 	return 0;

@@ -24,6 +24,9 @@ struct proc_result {
  * -ETIMEDOUT, or the errno that kept it from starting. */
 int proc_run(const struct proc *p, struct proc_result *r, struct fault *f);
 void proc_result_free(struct proc_result *r);
+/* What a program said last, which is mostly why it failed; NOTHING when it said nothing. SAID is
+ * changed on the way. */
+const char *proc_last_line(struct str *said, const char *nothing);
 /* Runs and wants exit status 0; otherwise the fault carries the program's last line of stderr and
  * the error is -EREMOTEIO. OUT (may be NULL) gets stdout, appended. */
 int proc_ok(const struct proc *p, struct str *out, struct fault *f);
