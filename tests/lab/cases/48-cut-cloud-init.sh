@@ -4,7 +4,7 @@
 # and would never do it again; the next boot begins it anew.
 # needs: product
 # list: full
-# limit: 300
+# limit: 420
 
 # cut_when NODE FILE: off the moment that FILE (below cloud-init's instance) is there.
 cut_when() {
@@ -23,6 +23,10 @@ has_administrator() { on "$1" sh -c 'id phoenix && sudo -l -U phoenix | grep -q 
 has_address() { on "$1" ip -4 -o addr show to "${NODE_ADDRESS[$1]}/32" 2>/dev/null | grep -q .; }
 # began_anew NODE: the service did run.
 began_anew() { on "$1" systemctl show -P ActiveEnterTimestampMonotonic -P ExecMainStartTimestampMonotonic phoenix-cloud-init | grep -q '[1-9]'; }
+
+# cleaned_half NODE: the power failed again while it began anew: its own memory of the
+# instance is left, the instance is not.
+cleaned_half() { rm -rf "$(node_dir "$1")/upper/var/lib/cloud/instance" "$(node_dir "$1")/upper/var/lib/cloud/instances"; }
 
 comes_up() {
 	lab boot "$1"
@@ -47,4 +51,9 @@ case_run() {
 		lab cut "$A"
 		lab wipe "$A"
 	done
+	step 'and cut again while it begins anew'
+	cut_when "$A" sem/config_users_groups
+	cleaned_half "$A"
+	comes_up "$A"
+	must "it began anew" began_anew "$A"
 }
