@@ -90,6 +90,10 @@ install: all ## program, units, man pages, completion below $(DESTDIR)$(PREFIX)
 	@set -e; for i in $(INSTALL); do IFS=:; set -- $$i; install -D -m 644 $$1 $(DESTDIR)$(PREFIX)/$$2/$$3; done
 	@sed -i 's|/usr/bin/phoenix|$(PREFIX)/bin/phoenix|' $(DESTDIR)$(PREFIX)/lib/systemd/system/phoenix-firstboot.service
 
+.PHONY: assets
+assets: ## fetches and checks what image/assets.lock names; ONLY=NAME for one
+	image/assets fetch $(ONLY)
+
 dist: ## a source archive of the committed tree
 	@mkdir -p build
 	git archive --format=tar.gz --prefix=threephoenix-$(VERSION)/ -o build/threephoenix-$(VERSION).tar.gz HEAD

@@ -13,7 +13,7 @@ check-fast: ## everything that needs no booted node
 	tests/deps test
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(MAKE) --no-print-directory -j$(JOBS) $(TESTS:%=$(BUILD)/tests/unit/%) $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
-	@$(MAKE) --no-print-directory unit fuzz-replay golden docs-check build-check check-steps sim sim-mutants
+	@$(MAKE) --no-print-directory unit fuzz-replay golden docs-check build-check check-assets check-steps sim sim-mutants
 	@$(MAKE) --no-print-directory check-asan shell-check
 
 check-lab: ## every lab case, and the API client against a real API server (root, about two hours with K3s)
@@ -77,6 +77,10 @@ check-steps: $(BUILD)/tests/steps/drive $(BUILD)/tests/steps/member $(BUILD)/pho
 	tests/steps/disk.sh $<
 	tests/steps/join.sh $(wordlist 1,2,$^)
 	tests/steps/words.sh $^
+
+.PHONY: check-assets
+check-assets: ## downloads from servers with faults (root)
+	tests/image/assets.sh
 
 .PHONY: golden docs-check contract
 golden: $(BUILD)/phoenix ## inputs in, trees out, each run twice

@@ -1,0 +1,328 @@
+#!/usr/bin/env bash
+# Downloads against a web server with faults (serve), in a network of its own.
+# Usage: tests/image/assets.sh [PART...]
+# shellcheck source-path=SCRIPTDIR
+set -eu
+. "$(dirname "$0")/../steps/sandbox.sh"
+sandbox_enter "$@"
+HERE=$(cd "$(dirname "$0")" && pwd)
+ASSETS=${ASSETS:-$HERE/../../image/assets}
+unset PHOENIX_ASSETS_MAX_MB http_proxy https_proxy all_proxy HTTPS_PROXY ALL_PROXY
+ip link set lo up
+WORK=$(mktemp -d)
+mount -t tmpfs assets "$WORK"
+trap 'umount -l "$WORK"; rmdir "$WORK"' EXIT
+mkdir "$WORK/www"
+cd "$WORK"
+export PHOENIX_CACHE=$WORK/cache PHOENIX_ASSETS_LOCK=$WORK/table
+export PHOENIX_ASSETS_TRIES=2 PHOENIX_ASSETS_PAUSE=0 PHOENIX_ASSETS_STALL=5 PHOENIX_ASSETS_LIMIT=20
+# an address behind which nobody is
+ip link add void type bridge
+ip addr add 192.0.2.1/24 dev void
+ip link set void up
+WEB=http://127.0.0.1:8000
+systemd-socket-activate --accept --inetd --listen 127.0.0.1:8000 "$HERE/serve" "$WORK" 2>/dev/null &
+
+sum() { sha256sum <"$1" | cut -c1-64; }
+head -c 100000 /dev/urandom >f-1
+cp f-1 www/
+head -c 100000 /dev/urandom >www/g-1
+head -c 1000 /dev/urandom >www/s-1 # curl takes the mean of some seconds: a large half would hide the silence
+F=$(sum www/f-1) G=$(sum www/g-1) S=$(sum www/s-1)
+NOBODY=$(printf '%064d' 0)
+
+# table LINE...: the lock file of the next calls; fresh: nothing in the cache, nothing asked
+table() { printf '%s\n' '# a table' '' "$@" >"$PHOENIX_ASSETS_LOCK"; }
+fresh() { rm -rf "$PHOENIX_CACHE" "$WORK/log"; : >"$WORK/log"; }
+# f HOW [SUM] [FILE]: the entry `f', served so
+f() { fresh; table "file f 1 ${2:-$F} $WEB/$1/${3:-f-1}"; }
+
+# run ARGUMENT...: SAID is all that it printed, STATUS its end (124: it would have gone on for ever)
+run() {
+	STATUS=0
+	SAID=$(timeout 30 env PATH="${TOOLS:-$PATH}" "$ASSETS" "$@" 2>&1) || STATUS=$?
+}
+ends() { same "$1" "$2" "$STATUS" || true; [ "$STATUS" = "$2" ] || echo "$SAID"; } # NAME STATUS
+# tells NAME PATTERN...: each in what it printed
+tells() {
+	local name=$1 pattern
+	shift
+	for pattern in "$@"; do
+		# shellcheck disable=SC2254 # a pattern is meant
+		case $SAID in *$pattern*) ;; *) bad "$name" "no \`$pattern' in: $SAID"; return ;; esac
+	done
+	ok "$name"
+}
+asked() { same "$1" "$2" "$(tr '\n' ',' <"$WORK/log")"; } # NAME REQUESTS
+at() { printf '%s/assets/%s/%s' "$PHOENIX_CACHE" "$1" "$2"; } # SUM NAME
+placed() { yes "$1" cmp -s "$WORK/www/${2:-f-1}" "$(at "${3:-$F}" "${4:-f}")"; } # NAME [FILE SUM ENTRY]
+nothing() { same "$1" '' "$(find "$PHOENIX_CACHE/assets" -type f ! -path '*/part/*')"; } # NAME: nothing is taken for an asset
+no_part() { same "$1" '' "$(find "$PHOENIX_CACHE/assets/part" -mindepth 1 ! -name '*.lock')"; }
+till() { local n=0; until "$@"; do n=$((n + 1)); [ "$n" -lt 100 ] || return 1; sleep 0.05; done; }
+till bash -c 'exec 3<>/dev/tcp/127.0.0.1/8000' 2>/dev/null
+
+plain_cases() {
+	f plain
+	run path f
+	ends 'path: not there yet' 1
+	same '… in one line' 1 "$(wc -l <<<"$SAID")"
+	run fetch
+	ends 'a file' 0
+	placed 'it is placed under its checksum'
+	same 'everybody may run it, nobody write it' 555 "$(stat -c %a "$(at "$F" f)")"
+	no_part 'nothing is left beside it'
+	run path f
+	same 'path: the file, alone' "$(at "$F" f)" "$SAID"
+	run fetch f
+	ends 'once more' 0
+	asked 'is not downloaded again' '/plain/f-1 ,'
+	chmod u+w "$(at "$F" f)"
+	printf x >>"$(at "$F" f)"
+	run path f
+	ends 'path: a damaged file is none' 1
+	run fetch
+	ends 'a damaged file' 0
+	tells '… is told' 'is damaged'
+	placed '… and fetched anew'
+	chmod u+w "$(at "$F" f)"
+	printf x >>"$(at "$F" f)"
+	rm www/f-1
+	run fetch
+	ends 'a damaged file that cannot be had again' 1
+	nothing '… is removed'
+	cp f-1 www/
+	f moved
+	run fetch
+	ends 'a redirection' 0
+	f busy
+	run fetch
+	ends 'a server that is busy once' 0
+}
+
+wrong_cases() {
+	f plain "$NOBODY"
+	table "file f 1 $NOBODY $WEB/plain/f-1" "file g 1 $G $WEB/plain/g-1"
+	run fetch
+	ends 'a wrong checksum' 1
+	tells '… names both sums, the address, the file' "expected $NOBODY" "got      $F" "$WEB/plain/f-1" "$PHOENIX_CACHE/assets/part/$NOBODY"
+	nothing '… is no asset'
+	no_part '… is removed'
+	asked '… stops: nothing more is fetched, nothing tried twice' '/plain/f-1 ,'
+	f plain "$NOBODY" none-1
+	table "file f 1 $NOBODY $WEB/plain/none-1" "file g 1 $G $WEB/plain/g-1"
+	run fetch
+	ends 'a file that is not there' 1
+	tells '… is told' "$WEB/plain/none-1" 404
+	asked '… is asked for once, the next entry is fetched' '/plain/none-1 ,/plain/g-1 ,'
+	fresh
+	table "file f 1 - $WEB/plain/f-1" "file g 1 $G $WEB/plain/g-1"
+	run fetch
+	ends 'an entry that nobody has fetched' 1
+	tells '… is named, with what to do' 'f: table:3 has no checksum' "fetch $WEB/plain/f-1, compare"
+	asked '… is not fetched, the other is' '/plain/g-1 ,'
+	placed '… and placed' g-1 "$G" g
+	run path f
+	ends 'path: no checksum' 1
+	tells '… is told' 'has no checksum at table:3'
+	same '… in one line' 1 "$(wc -l <<<"$SAID")"
+}
+
+continued_cases() {
+	echo 30000 >bytes
+	f cut
+	run fetch
+	ends 'a connection that is cut three times (and two tries)' 0
+	asked 'it is continued each time' '/cut/f-1 ,/cut/f-1 30000,/cut/f-1 60000,/cut/f-1 90000,'
+	placed 'to the right file'
+	f cutwhole
+	run fetch
+	ends 'a server that cuts and continues nothing' 1
+	tells '… is told' 'not continued by the server'
+	asked '… gets one try from zero' '/cutwhole/f-1 ,/cutwhole/f-1 30000,/cutwhole/f-1 ,/cutwhole/f-1 30000,'
+	nothing '… brings no asset'
+	# what an earlier run left
+	f whole
+	part www/f-1 50000
+	run fetch
+	ends 'a server that ignores the range' 0
+	asked '… is asked for the whole' '/whole/f-1 50000,/whole/f-1 ,'
+	placed '… and that is placed'
+	f plain
+	part www/g-1 50000
+	run fetch
+	ends 'a file that was replaced at the server' 0
+	asked '… is fetched from zero' '/plain/f-1 50000,/plain/f-1 ,'
+	placed '… and placed'
+	f plain
+	part www/g-1 100000
+	run fetch
+	ends 'a part that is longer than the file (416)' 0
+	asked '… is fetched from zero' '/plain/f-1 100000,/plain/f-1 ,'
+	f plain "$NOBODY"
+	part www/g-1 50000
+	run fetch
+	ends 'wrong from zero, too' 1
+	tells '… is a wrong checksum' "got      $F"
+	asked '… after one more try' '/plain/f-1 50000,/plain/f-1 ,'
+	f plain
+	part www/f-1 100000
+	run fetch
+	placed 'a part that was whole already is placed'
+	asked '… without a question' ''
+}
+# part FILE BYTES: an earlier run of the entry got so far
+part() {
+	local name
+	name=$(sed -n 's/^file f 1 \([0-9a-f]*\) .*/\1/p' table)
+	mkdir -p "$PHOENIX_CACHE/assets/part"
+	head -c "$2" "$1" >"$PHOENIX_CACHE/assets/part/$name"
+}
+
+slow_cases() {
+	f plain
+	table "file f 1 $F http://192.0.2.9/f-1"
+	PHOENIX_ASSETS_STALL=1 PHOENIX_ASSETS_TRIES=1 run fetch
+	ends 'a server that is not there' 1
+	tells '… is given up soon' '[Tt]ime*out'
+	f silent
+	PHOENIX_ASSETS_STALL=1 PHOENIX_ASSETS_TRIES=1 run fetch
+	ends 'a server that says nothing' 1
+	f stall "$S" s-1
+	PHOENIX_ASSETS_STALL=1 PHOENIX_ASSETS_TRIES=1 run fetch
+	ends 'a server that falls silent' 1
+	tells '… is told' 'tries in a row that brought nothing: 1'
+	asked '… after it was continued' '/stall/s-1 ,/stall/s-1 500,'
+	f endless "$F"
+	PHOENIX_ASSETS_MAX_MB=1 run fetch
+	ends 'a server that never ends' 1
+	tells '… is told' 'larger than 1 MiB'
+	yes '… has not filled the disk' test "$(du -sm "$PHOENIX_CACHE" | cut -f1)" -le 2
+	f cut
+	echo 1 >bytes
+	PHOENIX_ASSETS_LIMIT=1 run fetch
+	ends 'a byte a connection' 1
+	tells '… is given up by the time' 'not done after 1 s'
+}
+
+together_cases() {
+	local one two a=0 b=0
+	f slow
+	"$ASSETS" fetch >one 2>&1 & one=$!
+	"$ASSETS" fetch >two 2>&1 & two=$!
+	wait "$one" || a=$?
+	wait "$two" || b=$?
+	same 'two runs at once: both are content' '0 0' "$a $b"
+	asked '… with one download' '/slow/f-1 ,'
+	SAID=$(cat one two)
+	tells '… and one says that it waits' 'another run is at it'
+	placed '… for the right file'
+	# killed in the middle
+	f stall
+	PHOENIX_ASSETS_STALL=20 "$ASSETS" fetch >/dev/null 2>&1 & one=$!
+	till part_has 40000
+	kill -9 "$one"
+	wait "$one" 2>/dev/null || true
+	nothing 'killed in the middle: no asset'
+	table "file f 1 $F $WEB/plain/f-1"
+	PHOENIX_ASSETS_LIMIT=3 run fetch
+	ends '… and then again: the download died with its run' 0
+	yes '… and is continued' grep -qxE '/plain/f-1 4[0-9]{4}' log
+	placed '… to the right file'
+}
+part_has() { [ "$(stat -c %s "$PHOENIX_CACHE/assets/part/$F" 2>/dev/null || echo 0)" -ge "$1" ]; } # BYTES
+
+disk_cases() {
+	f plain
+	mkdir "$PHOENIX_CACHE"
+	mount -t tmpfs -o size=64k full "$PHOENIX_CACHE"
+	run fetch
+	ends 'a full disk' 1
+	tells '… is told' 'is the disk full?'
+	nothing '… has no asset'
+	mount -o remount,size=1m "$PHOENIX_CACHE"
+	run fetch
+	ends '… and with room' 0
+	yes '… it is continued' grep -qE '^/plain/f-1 [1-9]' log
+	placed '… to the right file'
+	umount "$PHOENIX_CACHE"
+	rm -rf "$PHOENIX_CACHE"
+	PHOENIX_CACHE=/proc/none run fetch
+	ends 'a cache that cannot be made' 1
+	tells '… is told' 'cannot write below /proc/none/assets'
+}
+
+# mistake NAME LINE TOLD: a line that is refused
+mistake() {
+	table "$2"
+	run fetch
+	ends "$1: status" 2
+	tells "$1" "table:3: " "$3" '; allowed: '
+}
+table_cases() {
+	local ok="file f 1 $F $WEB/plain/f-1"
+	fresh
+	mistake 'a word too few' "file f 1 $F" '4 words'
+	mistake 'a word too many' "$ok # the best" '8 words'
+	mistake 'a kind' "${ok/file/folder}" "kind \`folder'"
+	mistake 'a name' "${ok/ f / ../f }" "name \`../f'"
+	mistake 'a version' "file f -1 $F $WEB/plain/f-1" "version \`-1'"
+	mistake 'a short checksum' "file f 1 abc $WEB/plain/f-1" "checksum \`abc'"
+	mistake 'a checksum in capitals' "file f 1 ${F^^}A $WEB/plain/f-1" "checksum \`"
+	mistake 'a digest for a file' "file f 1 sha256:$F $WEB/plain/f-1" "checksum \`sha256:"
+	mistake 'an address' "file f 1 $F ftp://example.org/f-1" "url \`ftp://"
+	mistake 'an address with a password' "file f 1 $F https://me:secret@example.org/f-1" "url \`https://me"
+	mistake 'another version in the address' "file f 2 $F https://example.org/f-1" 'without the version 2'
+	mistake 'a carriage return' "$ok"$'\r' 'carriage return'
+	table "$ok" "$ok" 'nonsense' "${ok/file f/folder h}"
+	run fetch
+	ends 'several mistakes' 2
+	tells 'a name that stands twice' "table:4: name \`f' stands at table:3 already"
+	same '… all told at once, with line and what is allowed' 'table:4 table:5 table:6' \
+		"$(sed -n 's/^\(table:[0-9]*\): .*; allowed: .*/\1/p' <<<"$SAID" | paste -sd ' ')"
+	run path f
+	ends '… for path, too' 2
+	asked '… and nothing is fetched' ''
+	table "$ok"
+	run fetch f nobody neither
+	ends 'a name that is not there' 2
+	tells '… is told, each' "no entry \`nobody'; there are: f" "no entry \`neither'"
+	run path nobody
+	ends 'path: a name that is not there' 2
+	asked '… and nothing is fetched' ''
+	run path
+	ends 'path without a name' 2
+	run path f f
+	ends 'path with two' 2
+	printf %s "$ok" >table
+	run fetch
+	placed 'a last line without its end counts'
+	: >table
+	run fetch
+	ends 'an empty table' 0
+	rm table
+	run fetch
+	ends 'no table' 2
+	run fetsch
+	ends 'a command that is not there' 2
+	PHOENIX_ASSETS_TRIES=many run fetch
+	ends 'a setting that is no number' 2
+	PHOENIX_ASSETS_LOCK='' run path k3s
+	no 'the table of this tree has no mistake' test "$STATUS" = 2
+}
+
+# On a machine without curl.
+missing_cases() {
+	local program
+	mkdir bin
+	for program in bash readlink realpath sha256sum cut stat mkdir flock rm chmod mv setpriv env; do
+		ln -s "$(command -v "$program")" bin/
+	done
+	f plain
+	TOOLS=$WORK/bin run fetch
+	ends 'a file without curl' 1
+	tells '… names the package' 'install the package curl'
+}
+
+[ $# -gt 0 ] || set -- plain wrong continued slow together disk table missing
+for part; do "${part}_cases"; done
+finish
