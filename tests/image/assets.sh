@@ -323,6 +323,42 @@ missing_cases() {
 	tells '… names the package' 'install the package curl'
 }
 
-[ $# -gt 0 ] || set -- plain wrong continued slow together disk table missing
+# What the lab makes of it: lab PARTS prints the folder with its K3s, or what it tells.
+lab() {
+	# shellcheck disable=SC2030 # for the functions of layer.sh
+	(
+		set +e
+		# shellcheck disable=SC2034
+		PARTS=$1 REPO=$HERE/../..
+		# shellcheck source=../lab/lib/layer.sh
+		. "$REPO/tests/lab/lib/layer.sh"
+		k3s_fetch >/dev/null 2>&1
+		k3s_find
+		printf '%s\n' "${K3S_DIR:-$K3S_MISSING}"
+	)
+}
+lab_cases() {
+	mkdir -p parts/k3s
+	fresh
+	table "file k3s 1 - $WEB/plain/f-1"
+	expect 'the lab: no K3s without a checksum' "no K3s: put \`k3s'*/none/k3s*" lab /none
+	asked '… and none is fetched' ''
+	table "file k3s 1 $F $WEB/plain/f-1"
+	same 'with one it is fetched' "$PHOENIX_CACHE/assets/$F" "$(lab /none)"
+	placed '… as k3s' f-1 "$F" k3s
+	same '… and taken from there' "$PHOENIX_CACHE/assets/$F" "$(lab /none)"
+	asked '… fetched once' '/plain/f-1 ,'
+	touch parts/k3s/k3s
+	same 'its cache is the same' "$WORK/cache"$'\n'/var/cache/threephoenix$'\n'"$WORK/here" "$(
+		# shellcheck source=../../image/lib/cache.sh
+		. "$HERE/../../image/lib/cache.sh"
+		PHOENIX_CACHE=$PHOENIX_CACHE cache_folder
+		PHOENIX_CACHE='' cache_folder
+		PHOENIX_CACHE=here cache_folder
+	)"
+	same 'what lies in the parts folder comes first' "$WORK/parts/k3s" "$(lab "$WORK/parts")"
+}
+
+[ $# -gt 0 ] || set -- plain wrong continued slow together disk table missing lab
 for part; do "${part}_cases"; done
 finish

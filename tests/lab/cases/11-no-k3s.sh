@@ -8,7 +8,9 @@
 case_run() {
 	local status=0 n
 	mkdir -p "$STATE.parts"
-	PHOENIX_PARTS=$STATE.parts PHOENIX_LAB_LIMIT=120 lab up >"$STATE.out" 2>&1 || status=$?
+	: >"$STATE.parts/assets.lock" # nor one that could be fetched
+	PHOENIX_PARTS=$STATE.parts PHOENIX_ASSETS_LOCK=$STATE.parts/assets.lock PHOENIX_LAB_LIMIT=120 \
+		lab up >"$STATE.out" 2>&1 || status=$?
 	cat "$STATE.out"
 	must_be "exit status of \`lab up'" "$status" 3
 	must "it names what is missing and where it belongs" grep -qF "put \`k3s'" "$STATE.out"

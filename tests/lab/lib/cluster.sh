@@ -8,6 +8,7 @@ cmd_prepare() {
 	host_packages
 	base_ensure
 	[ "$BARE" = 1 ] || [ -n "${PHOENIX_LAB_STAGE:-}" ] || cmd_build
+	k3s_fetch
 	lab_claim
 	net_up
 	if [ ! -d "$STATE/nodes" ]; then

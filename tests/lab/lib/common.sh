@@ -38,9 +38,9 @@ places_set() {
 	PARTS=${PHOENIX_PARTS:-/opt/phoenix}
 	DATA_SIZE=${PHOENIX_LAB_DATA_SIZE:-8G}
 	CLAIMS=/run/phoenix-lab         # NAME -> state folder of every lab of this machine
-	if [ -n "${PHOENIX_LAB_CACHE:-}" ]; then CACHE=$PHOENIX_LAB_CACHE
-	elif [ "$(id -u)" = 0 ]; then CACHE=/var/cache/threephoenix
-	else CACHE=$LABS/cache; fi
+	# shellcheck source=image/lib/cache.sh
+	. "$REPO/image/lib/cache.sh"
+	CACHE=$(cache_folder)
 }
 
 node_dir() { printf '%s/nodes/%s' "$STATE" "$1"; }

@@ -5,13 +5,14 @@
 
 CNI_PLUGINS=(bridge host-local loopback portmap bandwidth firewall)
 
-# Where K3s comes from: the parts folder, else the pinned release. Sets K3S_DIR
-# (empty when there is none) and K3S_MISSING (what to tell then).
+# Where K3s is: in the parts folder, else the release of image/assets.lock that
+# k3s_fetch has brought. Sets K3S_DIR (empty when there is none) and K3S_MISSING
+# (what to tell then).
 k3s_find() {
 	K3S_DIR='' K3S_MISSING=''
 	if [ -f "$PARTS/k3s/k3s" ]; then
 		K3S_DIR=$PARTS/k3s
-	elif [ -f "$REPO/image/assets.lock" ] && k3s_from_lock; then
+	elif k3s_from_lock; then
 		return 0
 	else
 		# shellcheck disable=SC2034 # told in cluster.sh
@@ -19,24 +20,17 @@ k3s_find() {
 	fi
 }
 
-# A lock line that begins with k3s and has an URL and a SHA-256. An entry
-# without checksum was never fetched by anyone: it is not used.
+# image/assets alone reads the table. The folder holds that one file.
 k3s_from_lock() {
-	local line url sum dir file
-	line=$(grep -E '^"?k3s"?[[:space:]:=]' "$REPO/image/assets.lock" | head -n 1) || return 1
-	url=$(grep -oE 'https?://[^" ,]+' <<<"$line" | head -n 1) || return 1
-	sum=$(grep -oE '\b[0-9a-f]{64}\b' <<<"$line" | head -n 1) || return 1
-	dir=$CACHE/k3s-${sum:0:12}
-	file=$dir/k3s
-	if [ ! -f "$file" ]; then
-		mkdir -p "$dir"
-		curl -fsSL --max-time 300 -o "$file.tmp" "$url" || return 1
-		printf '%s  %s\n' "$sum" "$file.tmp" | sha256sum --check --quiet ||
-			{ rm -f "$file.tmp"; die "K3s from $url has another checksum than image/assets.lock says: not used"; }
-		chmod 755 "$file.tmp"
-		mv "$file.tmp" "$file"
-	fi
-	K3S_DIR=$dir
+	local file
+	file=$("$REPO/image/assets" path k3s 2>/dev/null) || return 1
+	K3S_DIR=${file%/*}
+}
+
+# Once for a command, before nodes are made: a boot does not wait for a download.
+# Without a checksum in the table nothing is fetched; image/assets says so.
+k3s_fetch() {
+	[ -f "$PARTS/k3s/k3s" ] || "$REPO/image/assets" fetch k3s >&2 || true
 }
 
 # The one directory K3s finds its helpers in. The release is a single file that
