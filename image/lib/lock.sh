@@ -39,7 +39,8 @@ lock_line() { # WHERE LINE
 	check_name "$1" "${fields[1]}"
 	case ${fields[0]} in
 	file) check_file "$1" "${fields[@]:2}" ;;
-	*) mistake "$1" "kind \`${fields[0]}'" 'file' ;;
+	image) check_image "$1" "${fields[@]:2}" ;;
+	*) mistake "$1" "kind \`${fields[0]}'" 'file, image' ;;
 	esac
 	lock_keep "$1" "${fields[@]}"
 }
@@ -67,6 +68,16 @@ check_file() { # WHERE VERSION CHECKSUM URL
 		mistake "$1" "url \`$4'" 'http:// or https://, a host, a path'
 	# An entry of which only a half was brought up to date.
 	[[ $plain == *"${2#v}"* ]] || mistake "$1" "url \`$4' without the version $2" 'an url that names its version'
+}
+
+check_image() { # WHERE VERSION DIGEST REFERENCE
+	local label='[a-z0-9]+([._-]+[a-z0-9]+)*'
+	[[ $2 =~ ^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$ ]] ||
+		mistake "$1" "version \`$2'" 'a tag: A-Z, a-z, 0-9, _ and after the first of these . -'
+	[[ $3 =~ ^(-|sha256:[0-9a-f]{64})$ ]] ||
+		mistake "$1" "checksum \`$3'" 'sha256: and the 64 digits of the digest, or - when nobody has fetched the image'
+	[[ $4 =~ ^([a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]+)?|[a-z0-9-]+:[0-9]+)(/$label)+$ ]] ||
+		mistake "$1" "reference \`$4'" 'REGISTRY/PATH in lower case, without tag (that is the version) and digest'
 }
 
 # names_choose [NAME...]: sets CHOSEN, all entries when none is named; ends the

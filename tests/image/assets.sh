@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Downloads against a web server with faults (serve), in a network of its own.
+# Downloads against a web server with faults (serve) and against registries, in a network of its own.
 # Usage: tests/image/assets.sh [PART...]
 # shellcheck source-path=SCRIPTDIR
 set -eu
@@ -259,7 +259,7 @@ mistake() {
 	tells "$1" "table:3: " "$3" '; allowed: '
 }
 table_cases() {
-	local ok="file f 1 $F $WEB/plain/f-1"
+	local ok="file f 1 $F $WEB/plain/f-1" image="image i 1 sha256:$F registry.example.org/i"
 	fresh
 	mistake 'a word too few' "file f 1 $F" '4 words'
 	mistake 'a word too many' "$ok # the best" '8 words'
@@ -273,7 +273,11 @@ table_cases() {
 	mistake 'an address with a password' "file f 1 $F https://me:secret@example.org/f-1" "url \`https://me"
 	mistake 'another version in the address' "file f 2 $F https://example.org/f-1" 'without the version 2'
 	mistake 'a carriage return' "$ok"$'\r' 'carriage return'
-	table "$ok" "$ok" 'nonsense' "${ok/file f/folder h}"
+	mistake 'a sum for an image' "${image/sha256:/}" "checksum \`"
+	mistake 'a tag in a reference' "$image:1" "reference \`"
+	mistake 'no registry in a reference' "image i 1 sha256:$F library/i" "reference \`library/i'"
+	mistake 'a version that is no tag' "image i 1+1 sha256:$F registry.example.org/i" "version \`1+1'"
+	table "$ok" "$ok" 'nonsense' "${ok/file f/folder h}" "$image"
 	run fetch
 	ends 'several mistakes' 2
 	tells 'a name that stands twice' "table:4: name \`f' stands at table:3 already"
@@ -310,18 +314,178 @@ table_cases() {
 	no 'the table of this tree has no mistake' test "$STATUS" = 2
 }
 
-# On a machine without curl.
+# On a machine without skopeo, without curl.
 missing_cases() {
 	local program
 	mkdir bin
-	for program in bash readlink realpath sha256sum cut stat mkdir flock rm chmod mv setpriv env; do
+	for program in bash readlink realpath sha256sum cut stat mkdir flock rm chmod mv setpriv curl env; do
 		ln -s "$(command -v "$program")" bin/
 	done
+	f plain
+	TOOLS=$WORK/bin run fetch
+	ends 'with few programs' 0
+	table "image i 1 sha256:$F registry.example.org/i"
+	TOOLS=$WORK/bin run fetch
+	ends 'an image without skopeo' 1
+	tells '… names the package' 'install the package skopeo'
+	rm bin/curl
 	f plain
 	TOOLS=$WORK/bin run fetch
 	ends 'a file without curl' 1
 	tells '… names the package' 'install the package curl'
 }
+
+# image_make FOLDER FILE: www/FOLDER as a registry serves it: an image whose layer holds FILE, and a list of which it is one
+image_make() {
+	local layer config docker=application/vnd.docker
+	mkdir -p "www/$1/blobs" "www/$1/manifests"
+	tar --mtime=@0 -C www -cf layer "$2"
+	layer=$(sum layer)
+	mv layer "www/$1/blobs/sha256:$layer"
+	printf '{"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' "$layer" >config
+	config=$(sum config)
+	jq -jn --arg t $docker --arg c "$config" --arg l "$layer" '{ schemaVersion: 2, mediaType: "\($t).distribution.manifest.v2+json",
+		config: { mediaType: "\($t).container.image.v1+json", size: $csize, digest: "sha256:\($c)" },
+		layers: [{ mediaType: "\($t).image.rootfs.diff.tar", size: $lsize, digest: "sha256:\($l)" }] }' \
+		--argjson csize "$(stat -c %s config)" --argjson lsize "$(stat -c %s "www/$1/blobs/sha256:$layer")" >manifest
+	mv config "www/$1/blobs/sha256:$config"
+	DIGEST=$(sum manifest) LAYER=$layer
+	jq -jn --arg t $docker --arg d "$DIGEST" --argjson size "$(stat -c %s manifest)" '{ schemaVersion: 2,
+		mediaType: "\($t).distribution.manifest.list.v2+json", manifests: [{ mediaType: "\($t).distribution.manifest.v2+json",
+		digest: "sha256:\($d)", size: $size, platform: { os: "linux", architecture: "amd64" } }] }' >list
+	LIST=$(sum list)
+	mv manifest "www/$1/manifests/sha256:$DIGEST"
+	mv list "www/$1/manifests/sha256:$LIST"
+}
+
+registry_setup() {
+	mkdir -p containers
+	cp -r /etc/containers/. containers/
+	printf '[[registry]]\nlocation="127.0.0.1:%s"\ninsecure=true\n' 8000 8002 5000 >containers/registries.conf
+	mount --bind containers /etc/containers
+	image_make acme/tool g-1
+	OTHER=$DIGEST
+	image_make acme/tool f-1
+	systemd-socket-activate --listen 127.0.0.1:8002 sleep 60 2>/dev/null &
+}
+
+# The same image in a registry that people use; skipped by name where there is none.
+registry_real() {
+	local folder=www/acme/tool part
+	command -v docker-registry >/dev/null || { echo 'skipped: images of a real registry: no docker-registry'; return 1; }
+	printf '%s\n' 'version: 0.1' "storage: { filesystem: { rootdirectory: $WORK/registry } }" 'http: { addr: "127.0.0.1:5000" }' \
+		'log: { level: error }' >registry.yml
+	docker-registry serve registry.yml >/dev/null 2>&1 &
+	till curl -sfo /dev/null http://127.0.0.1:5000/v2/
+	# as skopeo keeps an image in a folder
+	mkdir pushed
+	for part in "$folder"/blobs/*; do cp "$part" "pushed/${part##*:}"; done
+	cp "$folder/manifests/sha256:$DIGEST" pushed/manifest.json
+	echo 'Directory Transport Version: 1.1' >pushed/version
+	skopeo copy -q --preserve-digests dir:pushed docker://127.0.0.1:5000/acme/tool:1.9
+	curl -sf -o /dev/null -X PUT -H 'Content-Type: application/vnd.docker.distribution.manifest.list.v2+json' \
+		--data-binary "@$folder/manifests/sha256:$LIST" "http://127.0.0.1:5000/v2/acme/tool/manifests/list"
+}
+
+image_cases() { # REGISTRY
+	local path reference=$1/acme/tool
+	fresh
+	path=$(at "$DIGEST" tool.tar)
+	table "image tool 1.9 sha256:$DIGEST $reference"
+	run fetch
+	ends "$1: an image" 0
+	no_part '… nothing is left beside it'
+	run path tool
+	same '… its path' "$path" "$SAID"
+	same '… it is the one of the digest' "sha256:$DIGEST" "$(skopeo inspect "oci-archive:$path" | jq -r .Digest)"
+	same '… with the name that it has in a cluster' "$reference:1.9" \
+		"$(tar -xOf "$path" index.json | jq -r '.manifests[].annotations["org.opencontainers.image.ref.name"]')"
+	run fetch
+	tells '… is not read again' 'tool 1.9: there: '
+	table "image tool 1.9 sha256:$LIST $reference" "file f 1 $F $WEB/plain/f-1"
+	run fetch
+	ends 'a digest of a list of images' 1
+	tells '… names both' "expected sha256:$LIST" "got      sha256:$DIGEST" "$reference"
+	no '… is no asset' test -e "$(at "$LIST" tool.tar)"
+	no_part '… is removed'
+	no '… stops' test -e "$(at "$F" f)"
+	table "image tool 1.9 sha256:$NOBODY $reference"
+	run fetch
+	ends 'an image that is not there' 1
+	tells '… is told' "docker://$reference@sha256:$NOBODY"
+	table "image tool 1.9 - $reference"
+	run fetch
+	ends 'an image that nobody has fetched' 1
+	tells '… is named, with what to do' 'tool: table:3 has no checksum' "docker://$reference:1.9" 'instead of -'
+}
+
+# archive NAME STATUS COMMAND...: whether what COMMAND makes of the archive is taken for the image
+archive() {
+	local name=$1 status=$2
+	shift 2
+	chmod u+w "$(at "$DIGEST" tool.tar)"
+	"$@" >"$(at "$DIGEST" tool.tar)"
+	run path tool
+	ends "$name" "$status"
+}
+flipped() {
+	local half=$(($(stat -c %s sound) / 2))
+	head -c "$half" sound
+	printf xxxx
+	tail -c "+$((half + 5))" sound
+}
+shortened() { head -c -60000 sound; }
+# packed COMMAND...: of the same parts, after COMMAND was run among them (as GNU tar's --delete it would damage the rest)
+packed() {
+	rm -rf parts
+	mkdir parts
+	tar -C parts -xf sound
+	(cd parts && "$@" && tar -c -- *)
+}
+with_index() { printf '{"schemaVersion":2,"manifests":[{"digest":"sha256:%s"}]}' "$1" >index.json; } # DIGEST
+exchanged() { # two parts have each other's name
+	local config
+	config=$(jq -r '.config.digest[7:]' "blobs/sha256/$DIGEST")
+	mv "blobs/sha256/$config" swap
+	mv "blobs/sha256/$LAYER" "blobs/sha256/$config"
+	mv swap "blobs/sha256/$LAYER"
+}
+archive_cases() {
+	fresh
+	table "image tool 1.9 sha256:$DIGEST 127.0.0.1:8000/acme/tool"
+	run fetch
+	cp "$(at "$DIGEST" tool.tar)" sound
+	archive 'an archive with another byte' 1 flipped
+	archive 'one that ends early' 1 shortened
+	archive 'one with the same parts is the image' 0 packed true
+	archive 'one without a layer' 1 packed rm "blobs/sha256/$LAYER"
+	archive 'one without its index' 1 packed rm index.json
+	archive 'one with another image' 1 packed with_index "$OTHER"
+	archive 'one in which two parts have each other'"'"'s name' 1 packed exchanged
+	archive 'one with more than the image' 1 packed cp "$WORK/www/f-1" "blobs/sha256/$F"
+	run fetch
+	ends 'it is fetched anew' 0
+	yes '… as it was' image_same "$(at "$DIGEST" tool.tar)"
+	fresh
+	table "image tool 1.9 sha256:$DIGEST 127.0.0.1:8000/acme/tool" "file f 1 $F $WEB/plain/f-1"
+	printf xxxx | dd of="www/acme/tool/blobs/sha256:$LAYER" bs=1 seek=50000 conv=notrunc status=none
+	run fetch
+	ends 'a layer that was changed in the registry' 1
+	tells '… names both sums' "sha256:$LAYER" "sha256:$(sum "www/acme/tool/blobs/sha256:$LAYER")" 127.0.0.1:8000/acme/tool
+	nothing '… is no asset, and nothing more is fetched'
+	cp "www/acme/tool/manifests/sha256:$OTHER" "www/acme/tool/manifests/sha256:$DIGEST"
+	run fetch
+	ends 'another manifest in the registry' 1
+	tells '… is told, with the digest' "does not match provided manifest digest sha256:$DIGEST"
+	nothing '… is no asset, and nothing more is fetched'
+	table "image tool 1.9 sha256:$DIGEST 127.0.0.1:1/acme/tool"
+	PHOENIX_ASSETS_TRIES=1 run fetch
+	ends 'no registry' 1
+	table "image tool 1.9 sha256:$DIGEST 127.0.0.1:8002/acme/tool"
+	PHOENIX_ASSETS_LIMIT=1 run fetch
+	ends 'a registry that says nothing' 1
+}
+image_same() { [ "$(tar -tf "$1" | sort)" = "$(tar -tf sound | sort)" ]; }
 
 # What the lab makes of it: lab PARTS prints the folder with its K3s, or what it tells.
 lab() {
@@ -359,6 +523,14 @@ lab_cases() {
 	same 'what lies in the parts folder comes first' "$WORK/parts/k3s" "$(lab "$WORK/parts")"
 }
 
-[ $# -gt 0 ] || set -- plain wrong continued slow together disk table missing lab
+registry_cases() {
+	command -v skopeo >/dev/null || { echo 'skipped: images: no skopeo'; return; }
+	registry_setup
+	image_cases 127.0.0.1:8000
+	if registry_real; then image_cases 127.0.0.1:5000; fi
+	archive_cases
+}
+
+[ $# -gt 0 ] || set -- plain wrong continued slow together disk table missing lab registry
 for part; do "${part}_cases"; done
 finish
