@@ -90,9 +90,12 @@ install: all ## program, units, man pages, completion below $(DESTDIR)$(PREFIX)
 	@set -e; for i in $(INSTALL); do IFS=:; set -- $$i; install -D -m 644 $$1 $(DESTDIR)$(PREFIX)/$$2/$$3; done
 	@sed -i 's|/usr/bin/phoenix|$(PREFIX)/bin/phoenix|' $(DESTDIR)$(PREFIX)/lib/systemd/system/phoenix-firstboot.service
 
-.PHONY: assets
+.PHONY: assets assets-update
 assets: ## fetches and checks what image/assets.lock names; ONLY=NAME for one
 	image/assets fetch $(ONLY)
+
+assets-update: ## proposes newer versions of it
+	image/assets update $(ONLY)
 
 dist: ## a source archive of the committed tree
 	@mkdir -p build

@@ -4,7 +4,7 @@
 # else reads that file. Every mistake in it is told, then nothing is done
 # (names_choose ends the run).
 
-# What the table says, by name; AT is the line, for messages.
+# What the table says, by name; AT is the line, for messages and for `update'.
 declare -A KIND=() VERSION=() SUM=() URL=() AT=()
 NAMES=()
 MISTAKES=0

@@ -7,7 +7,7 @@ set -eu
 sandbox_enter "$@"
 HERE=$(cd "$(dirname "$0")" && pwd)
 ASSETS=${ASSETS:-$HERE/../../image/assets}
-unset PHOENIX_ASSETS_MAX_MB http_proxy https_proxy all_proxy HTTPS_PROXY ALL_PROXY
+unset PHOENIX_ASSETS_MAX_MB PHOENIX_ASSETS_GITHUB http_proxy https_proxy all_proxy HTTPS_PROXY ALL_PROXY
 ip link set lo up
 WORK=$(mktemp -d)
 mount -t tmpfs assets "$WORK"
@@ -314,6 +314,71 @@ table_cases() {
 	no 'the table of this tree has no mistake' test "$STATUS" = 2
 }
 
+# release TAG PRERELEASE DRAFT FILE
+release() {
+	jq -n --arg tag "$1" --argjson pre "$2" --argjson draft "$3" --arg file "$4" '{ tag_name: $tag, prerelease: $pre, draft: $draft,
+		assets: [{ browser_download_url: ("https://github.com/acme/tool/releases/download/\($tag | gsub("[+]"; "%2B"))/\($file)") }] }'
+}
+update_cases() {
+	local url=https://github.com/acme/tool/releases/download list='www/repos/acme/tool/releases' slow
+	export PHOENIX_ASSETS_GITHUB=$WEB/plain
+	mkdir -p www/repos/acme/tool
+	{ release v1.9.9+k3s1 false false tool; release v1.10.0+k3s1 false false tool; release v1.9.10+k3s2 false false tool
+	  release v1.10.1-rc1+k3s1 false false tool; release v1.10.2+k3s1 true false tool; release v1.10.3+k3s1 false true tool
+	  release v1.4.0+k3s1 false false tool; } | jq -s . >$list
+	fresh
+	table "file tool v1.9.2+k3s1 $F $url/v1.9.2%2Bk3s1/tool" '# kept' "file f 1 $F $WEB/plain/f-1"
+	cp table before
+	run update
+	ends 'a newer version' 0
+	tells '… is the newest by number, released, not a prerelease' 'tool: v1.9.2+k3s1 -> v1.10.0+k3s1'
+	tells '… as a line of the table, without checksum' "file tool v1.10.0+k3s1 - $url/v1.10.0%2Bk3s1/tool"
+	tells '… and who cannot be asked is told' 'f: no release at github.com'
+	yes '… changes nothing' cmp table before
+	chmod 640 table
+	run update --write tool
+	ends 'written' 0
+	same '… is that line alone' "# a table,,file tool v1.10.0+k3s1 - $url/v1.10.0%2Bk3s1/tool,# kept,file f 1 $F $WEB/plain/f-1" \
+		"$(paste -sd, table)"
+	same '… with the mode of the file' 640 "$(stat -c %a table)"
+	cp before table
+	PHOENIX_ASSETS_GITHUB=$WEB/slow "$ASSETS" update --write tool >said 2>&1 & slow=$!
+	till grep -q '^/slow/' log
+	echo '# mine' >>table
+	STATUS=0
+	wait "$slow" || STATUS=$?
+	SAID=$(cat said)
+	ends 'a table that somebody else changes meanwhile' 1
+	tells '… is told' 'was changed meanwhile: nothing written'
+	same '… and left alone' "$(cat before; echo '# mine')" "$(cat table)"
+	table "file tool v1.10.0+k3s1 - $url/v1.10.0%2Bk3s1/tool"
+	run update tool
+	ends 'the newest' 0
+	tells '… is told to be it' 'tool: v1.10.0+k3s1 is the newest'
+	table "file tool v1.11.0+k3s1 $F $url/v1.11.0%2Bk3s1/tool"
+	run update
+	tells 'an older version is not proposed' 'v1.11.0+k3s1 is the newest'
+	{ release v1.10.0 false false tool-1.10.0.tar.gz; } | jq -s . >$list
+	table "file tool 1.9.0 $F $url/v1.9.0/tool-1.9.0.tar.gz"
+	run update
+	tells 'a version without its v' "file tool 1.10.0 - $url/v1.10.0/tool-1.10.0.tar.gz"
+	{ release v1.10.0 false false another; } | jq -s . >$list
+	run update
+	ends 'a release without the file' 1
+	tells '… is told' "v1.10.0 is there, but without $url/v1.10.0/tool-1.10.0.tar.gz"
+	echo '<html>' >$list
+	run update
+	ends 'an answer that is no list' 1
+	tells '… is told' 'no list of releases'
+	rm $list
+	run update
+	ends 'no such project' 1
+	tells '… is told' "cannot ask $WEB/plain/repos/acme/tool/releases" 404
+	PHOENIX_ASSETS_GITHUB=http://127.0.0.1:1 run update
+	ends 'no network' 1
+	tells '… is told' 'cannot ask http://127.0.0.1:1/' 'connect'
+}
+
 # On a machine without skopeo, without curl.
 missing_cases() {
 	local program
@@ -359,19 +424,20 @@ image_make() {
 }
 
 registry_setup() {
-	mkdir -p containers
+	mkdir -p containers www/acme/tool/tags
 	cp -r /etc/containers/. containers/
 	printf '[[registry]]\nlocation="127.0.0.1:%s"\ninsecure=true\n' 8000 8002 5000 >containers/registries.conf
 	mount --bind containers /etc/containers
 	image_make acme/tool g-1
 	OTHER=$DIGEST
 	image_make acme/tool f-1
+	echo '{"name":"acme/tool","tags":["1.9","1.10","latest","1.11-alpine","20260101","1.10-rc1","1.2"]}' >www/acme/tool/tags/list
 	systemd-socket-activate --listen 127.0.0.1:8002 sleep 60 2>/dev/null &
 }
 
 # The same image in a registry that people use; skipped by name where there is none.
 registry_real() {
-	local folder=www/acme/tool part
+	local folder=www/acme/tool tag
 	command -v docker-registry >/dev/null || { echo 'skipped: images of a real registry: no docker-registry'; return 1; }
 	printf '%s\n' 'version: 0.1' "storage: { filesystem: { rootdirectory: $WORK/registry } }" 'http: { addr: "127.0.0.1:5000" }' \
 		'log: { level: error }' >registry.yml
@@ -379,10 +445,12 @@ registry_real() {
 	till curl -sfo /dev/null http://127.0.0.1:5000/v2/
 	# as skopeo keeps an image in a folder
 	mkdir pushed
-	for part in "$folder"/blobs/*; do cp "$part" "pushed/${part##*:}"; done
+	for tag in "$folder"/blobs/*; do cp "$tag" "pushed/${tag##*:}"; done
 	cp "$folder/manifests/sha256:$DIGEST" pushed/manifest.json
 	echo 'Directory Transport Version: 1.1' >pushed/version
-	skopeo copy -q --preserve-digests dir:pushed docker://127.0.0.1:5000/acme/tool:1.9
+	for tag in 1.9 1.10 latest 1.11-alpine 20260101 1.10-rc1 1.2; do
+		skopeo copy -q --preserve-digests dir:pushed "docker://127.0.0.1:5000/acme/tool:$tag"
+	done
 	curl -sf -o /dev/null -X PUT -H 'Content-Type: application/vnd.docker.distribution.manifest.list.v2+json' \
 		--data-binary "@$folder/manifests/sha256:$LIST" "http://127.0.0.1:5000/v2/acme/tool/manifests/list"
 }
@@ -417,6 +485,9 @@ image_cases() { # REGISTRY
 	run fetch
 	ends 'an image that nobody has fetched' 1
 	tells '… is named, with what to do' 'tool: table:3 has no checksum' "docker://$reference:1.9" 'instead of -'
+	run update
+	ends 'its newer versions' 0
+	tells '… of the same form, by number' 'tool: 1.9 -> 1.10' "image tool 1.10 - $reference"
 }
 
 # archive NAME STATUS COMMAND...: whether what COMMAND makes of the archive is taken for the image
@@ -481,6 +552,9 @@ archive_cases() {
 	table "image tool 1.9 sha256:$DIGEST 127.0.0.1:1/acme/tool"
 	PHOENIX_ASSETS_TRIES=1 run fetch
 	ends 'no registry' 1
+	run update
+	ends '… for update' 1
+	tells '… is told' 'cannot ask 127.0.0.1:1/acme/tool' 'connection refused'
 	table "image tool 1.9 sha256:$DIGEST 127.0.0.1:8002/acme/tool"
 	PHOENIX_ASSETS_LIMIT=1 run fetch
 	ends 'a registry that says nothing' 1
@@ -531,6 +605,6 @@ registry_cases() {
 	archive_cases
 }
 
-[ $# -gt 0 ] || set -- plain wrong continued slow together disk table missing lab registry
+[ $# -gt 0 ] || set -- plain wrong continued slow together disk table update missing lab registry
 for part; do "${part}_cases"; done
 finish
