@@ -7,7 +7,7 @@ DESTDIR  ?=
 BUILD    ?= build/release
 CC       ?= cc
 PKGCONF  ?= pkg-config
-PACKAGES := yaml-0.1 libcurl jansson openssl blkid
+PACKAGES := yaml-0.1 libcurl jansson openssl blkid fdisk libzstd liblzma
 
 ifeq ($(origin CC),default)
 CC := cc
@@ -38,7 +38,7 @@ Q := @
 SAY := @echo ' '
 endif
 
-FOLDERS  := lib cloud-init firstboot phoenix-job
+FOLDERS  := lib cloud-init firstboot phoenix-job image
 SOURCES  := phoenix.c $(foreach d,$(FOLDERS),$(wildcard $(d)/*.c))
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
 MODULES  := $(filter-out $(BUILD)/phoenix.o,$(OBJECTS))

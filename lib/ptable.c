@@ -1,0 +1,299 @@
+/* See ptable.h. */
+#include "lib/ptable.h"
+
+#include "lib/fs.h"
+
+#include <errno.h>
+#include <libfdisk.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* GPT header (UEFI 2.10, 5.3.2): in sector 1; where its copy is, at byte 32. */
+#define GPT_MAGIC "EFI PART"
+#define GPT_COPY 32
+
+static void context_freep(struct fdisk_context **c)
+{
+	fdisk_unref_context(*c);
+}
+#define _context_ _cleanup_(context_freep)
+
+static void parts_freep(struct fdisk_table **t)
+{
+	fdisk_unref_table(*t);
+}
+#define _parts_ _cleanup_(parts_freep)
+
+static void part_freep(struct fdisk_partition **p)
+{
+	fdisk_unref_partition(*p);
+}
+#define _part_ _cleanup_(part_freep)
+
+static int assign(int fd, const char *name, bool read_only, struct fdisk_context **ret,
+		  struct fault *f)
+{
+	_context_ struct fdisk_context *c = fdisk_new_context();
+	int r;
+
+	if (!c)
+		return fault_set(f, ENOMEM, "%s: out of memory", name);
+	/* an image's sectors are 512 bytes, whatever the file system that it lies on prefers */
+	fdisk_save_user_sector_size(c, PTABLE_SECTOR, PTABLE_SECTOR);
+	fdisk_disable_dialogs(c, 1);
+	fdisk_enable_bootbits_protection(c, 1);
+	r = fdisk_assign_device_by_fd(c, fd, name, read_only);
+	if (r < 0)
+		return fault_set(f, -r, "%s: its partition table cannot be read: %s", name,
+				 strerror(-r));
+	*ret = TAKE_PTR(c);
+	return 0;
+}
+
+static void copy_text(char *to, size_t size, const char *from)
+{
+	snprintf(to, size, "%s", from ? from : "");
+}
+
+static void read_entry(struct fdisk_context *c, struct fdisk_partition *pa, struct ptable *t)
+{
+	struct fdisk_parttype *type = fdisk_partition_get_type(pa);
+	struct partition p = {
+		.start = fdisk_partition_get_start(pa) * PTABLE_SECTOR,
+		.size = fdisk_partition_get_size(pa) * PTABLE_SECTOR,
+	};
+
+	copy_text(p.name, sizeof p.name, fdisk_partition_get_name(pa));
+	copy_text(p.uuid, sizeof p.uuid, fdisk_partition_get_uuid(pa));
+	copy_text(p.type, sizeof p.type, type ? fdisk_parttype_get_string(type) : NULL);
+	fdisk_gpt_get_partition_attrs(c, fdisk_partition_get_partno(pa), &p.attributes);
+	ptable_add(t, &p);
+}
+
+static int read_entries(struct fdisk_context *c, const char *name, struct ptable *t,
+			struct fault *f)
+{
+	_parts_ struct fdisk_table *parts = NULL;
+	_free_ char *id = NULL;
+
+	if (fdisk_get_partitions(c, &parts) < 0 || fdisk_get_disklabel_id(c, &id) < 0)
+		return fault_set(f, EUCLEAN, "%s: its partition table is damaged", name);
+	copy_text(t->uuid, sizeof t->uuid, id);
+	for (size_t i = 0; i < fdisk_table_get_nents(parts); i++) {
+		struct fdisk_partition *pa = fdisk_table_get_partition(parts, i);
+
+		if (fdisk_partition_has_start(pa) && fdisk_partition_has_size(pa))
+			read_entry(c, pa, t);
+	}
+	return 1;
+}
+
+/* Without its beginning a GPT is none, to the kernel too. But somebody may want it back. */
+static int no_table(int fd, uint64_t size, const char *name, struct fault *f)
+{
+	char copy[sizeof GPT_MAGIC - 1];
+
+	if (size >= PTABLE_SECTOR &&
+	    pread(fd, copy, sizeof copy, (off_t)size - PTABLE_SECTOR) == (ssize_t)sizeof copy &&
+	    memcmp(copy, GPT_MAGIC, sizeof copy) == 0)
+		return fault_set(f, EUCLEAN,
+				 "%s has the copy of a partition table at its end, and nothing at "
+				 "its beginning",
+				 name);
+	return 0;
+}
+
+int ptable_read(int fd, uint64_t size, const char *name, struct ptable *ret, struct fault *f)
+{
+	_context_ struct fdisk_context *c = NULL;
+	_ptable_ struct ptable t = { .size = size };
+	int r = assign(fd, name, true, &c, f);
+
+	if (r < 0)
+		return r;
+	if (!fdisk_has_label(c))
+		return no_table(fd, size, name, f);
+	if (!fdisk_is_label(c, GPT))
+		return fault_set(f, EUCLEAN,
+				 "%s has a partition table (%s) that is no GPT, or a damaged one",
+				 name, fdisk_label_get_name(fdisk_get_label(c, NULL)));
+	r = read_entries(c, name, &t, f);
+	if (r > 0) {
+		*ret = t;
+		t = (struct ptable){ 0 };
+	}
+	return r;
+}
+
+/* An unnamed file in memory. */
+static int scratch(uint64_t size, struct fault *f)
+{
+	_fd_ int fd = memfd_create("partition-table", MFD_CLOEXEC);
+
+	if (fd < 0 || ftruncate(fd, (off_t)size) < 0)
+		return fault_errno(f, "a file in memory of %llu bytes", (unsigned long long)size);
+	return fd_take(&fd);
+}
+
+static int write_at(int fd, const void *data, size_t n, off_t at, struct fault *f)
+{
+	ssize_t w = pwrite(fd, data, n, at);
+
+	if (w == (ssize_t)n)
+		return 0;
+	errno = w < 0 ? errno : EIO;
+	return fault_errno(f, "a file in memory");
+}
+
+static int read_at(int fd, void *data, size_t n, off_t at, struct fault *f)
+{
+	ssize_t got = pread(fd, data, n, at);
+
+	if (got == (ssize_t)n)
+		return 0;
+	errno = got < 0 ? errno : EIO;
+	return fault_errno(f, "a file in memory");
+}
+
+int ptable_read_head(const void *head, size_t head_len, const char *name, struct ptable *ret,
+		     struct fault *f)
+{
+	const unsigned char *gpt = (const unsigned char *)head + PTABLE_SECTOR;
+	uint64_t copy = 0;
+	int r;
+
+	if (head_len < 2 * PTABLE_SECTOR || memcmp(gpt, GPT_MAGIC, strlen(GPT_MAGIC)) != 0)
+		return 0;
+	for (int i = 7; i >= 0; i--)
+		copy = copy << 8 | gpt[GPT_COPY + i];
+	if (copy * PTABLE_SECTOR < head_len || copy >= INT64_MAX / PTABLE_SECTOR)
+		return fault_set(f, EUCLEAN, "%s: its partition table is damaged", name);
+
+	_fd_ int fd = scratch((copy + 1) * PTABLE_SECTOR, f);
+
+	if (fd < 0)
+		return fd;
+	r = write_at(fd, head, head_len, 0, f);
+	return r < 0 ? r : ptable_read(fd, (copy + 1) * PTABLE_SECTOR, name, ret, f);
+}
+
+void ptable_free(struct ptable *t)
+{
+	free(t->v);
+	*t = (struct ptable){ 0 };
+}
+
+const struct partition *ptable_find(const struct ptable *t, const char *name, size_t *n)
+{
+	const struct partition *found = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (str_eq(t->v[i].name, name) && count++ == 0)
+			found = &t->v[i];
+	if (n)
+		*n = count;
+	return found;
+}
+
+uint64_t ptable_end(const struct ptable *t)
+{
+	uint64_t end = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (t->v[i].start + t->v[i].size > end)
+			end = t->v[i].start + t->v[i].size;
+	return end;
+}
+
+void ptable_add(struct ptable *t, const struct partition *p)
+{
+	t->v = mem_resize(t->v, (t->n + 1) * sizeof *t->v);
+	t->v[t->n++] = *p;
+}
+
+static int add_entry(struct fdisk_context *c, size_t number, const struct partition *p,
+		     struct fault *f)
+{
+	_part_ struct fdisk_partition *pa = fdisk_new_partition();
+	struct fdisk_parttype *type =
+		fdisk_label_get_parttype_from_string(fdisk_get_label(c, NULL), p->type);
+	int r;
+
+	/* a type that the library has no name for is one nevertheless */
+	if (!type)
+		type = fdisk_new_unknown_parttype(0, p->type);
+	fdisk_partition_set_partno(pa, number);
+	fdisk_partition_set_start(pa, p->start / PTABLE_SECTOR);
+	fdisk_partition_set_size(pa, p->size / PTABLE_SECTOR);
+	fdisk_partition_size_explicit(pa, 1);
+	fdisk_partition_set_name(pa, p->name);
+	fdisk_partition_set_type(pa, type);
+	fdisk_unref_parttype(type);
+	if (*p->uuid)
+		fdisk_partition_set_uuid(pa, p->uuid);
+	r = fdisk_add_partition(c, pa, NULL);
+	if (r >= 0 && p->attributes)
+		r = fdisk_gpt_set_partition_attrs(c, number, p->attributes);
+	if (r < 0)
+		return fault_set(f, -r, "partition %zu (%s) cannot be put at %llu: %s", number + 1,
+				 p->name, (unsigned long long)p->start, strerror(-r));
+	return 0;
+}
+
+static int fill(int fd, const struct ptable *t, struct fault *f)
+{
+	_context_ struct fdisk_context *c = NULL;
+	int r = assign(fd, "the new partition table", false, &c, f);
+
+	if (r < 0)
+		return r;
+	r = fdisk_create_disklabel(c, "gpt");
+	if (r >= 0 && *t->uuid)
+		r = fdisk_set_disklabel_id_from_string(c, t->uuid);
+	if (r < 0)
+		return fault_set(f, -r, "a partition table cannot be made: %s", strerror(-r));
+	for (size_t i = 0; i < t->n; i++) {
+		r = add_entry(c, i, &t->v[i], f);
+		if (r < 0)
+			return r;
+	}
+	r = fdisk_write_disklabel(c);
+	return r < 0 ? fault_set(f, -r, "the partition table cannot be made: %s", strerror(-r)) : 0;
+}
+
+/* The library aligns what it is not told exactly; a partition that moved would be lost data. */
+static int is_as_told(int fd, const struct ptable *t, uint64_t size, struct fault *f)
+{
+	_ptable_ struct ptable made = { 0 };
+	int r = ptable_read(fd, size, "the new partition table", &made, f);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < t->n; i++)
+		if (i >= made.n || made.v[i].start != t->v[i].start ||
+		    made.v[i].size != t->v[i].size || !str_eq(made.v[i].name, t->v[i].name))
+			return fault_set(f, EINVAL, "partition %zu (%s) does not fit where it is",
+					 i + 1, t->v[i].name);
+	return 0;
+}
+
+int ptable_make(const struct ptable *t, uint64_t size, const void *boot,
+		unsigned char head[PTABLE_HEAD], unsigned char tail[PTABLE_TAIL], struct fault *f)
+{
+	_fd_ int fd = scratch(size, f);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = boot ? write_at(fd, boot, PTABLE_HEAD, 0, f) : 0;
+	if (r >= 0)
+		r = fill(fd, t, f);
+	if (r >= 0)
+		r = is_as_told(fd, t, size, f);
+	if (r >= 0)
+		r = read_at(fd, head, PTABLE_HEAD, 0, f);
+	if (r >= 0)
+		r = read_at(fd, tail, PTABLE_TAIL, (off_t)size - PTABLE_TAIL, f);
+	return r;
+}
