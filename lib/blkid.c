@@ -46,13 +46,13 @@ static int read_all(int fd, const char *device, off_t from, off_t to, struct fau
 	return 0;
 }
 
-static int open_probe(const char *device, int fd, blkid_probe *ret, struct fault *f)
+static int open_probe(const char *device, int fd, off_t start, off_t size, blkid_probe *ret,
+		      struct fault *f)
 {
 	blkid_probe probe = blkid_new_probe();
-	off_t size;
 	int r;
 
-	if (!probe || blkid_probe_set_device(probe, fd, 0, 0) != 0) {
+	if (!probe || blkid_probe_set_device(probe, fd, start, size) != 0) {
 		blkid_free_probe(probe);
 		return fault_set(f, EIO, "%s: cannot be probed", device);
 	}
@@ -61,9 +61,9 @@ static int open_probe(const char *device, int fd, blkid_probe *ret, struct fault
 	if (size <= 0)
 		return fault_set(f, ENOMEDIUM, "%s: has no size: no medium, or an empty file",
 				 device);
-	r = read_all(fd, device, 0, size < ENDS ? size : ENDS, f);
+	r = read_all(fd, device, start, start + (size < ENDS ? size : ENDS), f);
 	if (r >= 0 && size > ENDS)
-		r = read_all(fd, device, size - ENDS, size, f);
+		r = read_all(fd, device, start + size - ENDS, start + size, f);
 	if (r < 0)
 		return r;
 	blkid_probe_enable_superblocks(probe, 1);
@@ -91,27 +91,21 @@ static int probe_any(blkid_probe probe, const char *device, struct blkid_found *
 	return 0;
 }
 
-int blkid_probe_device(const char *device, struct blkid_found *ret, struct fault *f)
+int blkid_probe_range(int fd, const char *name, off_t start, off_t size, struct blkid_found *ret,
+		      struct fault *f)
 {
-	_fd_ int fd = open(device, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	_probe_ blkid_probe probe = NULL;
 	struct blkid_found found = { 0 };
 	char usage[16] = "";
-	struct stat st;
-	int r;
+	int r = open_probe(name, fd, start, size, &probe, f);
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return fault_errno(f, "%s", device);
-	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
-		return fault_set(f, ENOTBLK, "%s: neither a block device nor a file", device);
-	r = open_probe(device, fd, &probe, f);
 	if (r >= 0 && probe)
-		r = probe_any(probe, device, &found, f);
+		r = probe_any(probe, name, &found, f);
 	if (r < 0 || !probe)
 		return r;
 	r = blkid_do_safeprobe(probe);
 	if (r == -1)
-		return fault_set(f, EIO, "%s: cannot be probed", device);
+		return fault_set(f, EIO, "%s: cannot be probed", name);
 	found.ambivalent = r == -2;
 	copy_value(probe, "TYPE", found.type, sizeof found.type);
 	copy_value(probe, "USAGE", usage, sizeof usage);
@@ -123,6 +117,18 @@ int blkid_probe_device(const char *device, struct blkid_found *ret, struct fault
 	copy_value(probe, "PTTYPE", found.pttype, sizeof found.pttype);
 	*ret = found;
 	return 0;
+}
+
+int blkid_probe_device(const char *device, struct blkid_found *ret, struct fault *f)
+{
+	_fd_ int fd = open(device, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fault_errno(f, "%s", device);
+	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
+		return fault_set(f, ENOTBLK, "%s: neither a block device nor a file", device);
+	return blkid_probe_range(fd, device, 0, 0, ret, f);
 }
 
 /* A device that vanished or has no medium (a card reader's empty slot) has no label; one that

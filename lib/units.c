@@ -49,3 +49,20 @@ bool units_size(const char *text, int64_t *bytes)
 		}
 	return false;
 }
+
+void units_bytes(uint64_t bytes, char *out, size_t size)
+{
+	static const char *const units[] = { "KiB", "MiB", "GiB", "TiB" };
+	size_t i = 0;
+	double n = (double)bytes / 1024;
+
+	if (bytes < 1024) {
+		snprintf(out, size, "%u B", (unsigned)bytes);
+		return;
+	}
+	for (; n >= 1024 && i + 1 < ARRAY_LEN(units); i++)
+		n /= 1024;
+	/* one digit where it says something */
+	snprintf(out, size, n < 100 && n * 10 != (int)n * 10.0 ? "%.1f %s" : "%.0f %s", n,
+		 units[i]);
+}
