@@ -12,24 +12,24 @@ const struct data_bind data_binds[3] = {
 	{ "/node", NODE_PASSWORD_DIR, 0700 },
 };
 
-int data_record_ours(const struct boot *b, struct data_record *ret, struct fault *f)
+int data_record_ours(const struct seed *s, struct data_record *ret, struct fault *f)
 {
 	struct cert_info ca;
-	int r = crypto_cert_info(b->seed->secrets->exchange_ca, &ca, f);
+	int r = crypto_cert_info(s->secrets->exchange_ca, &ca, f);
 
 	if (r < 0)
 		return fault_wrap(f, "exchange CA");
-	*ret = (struct data_record){ .cluster = mem_strdup(boot_config(b)->name),
-				     .node = mem_strdup(boot_node(b)->name) };
+	*ret = (struct data_record){ .cluster = mem_strdup(s->config->name),
+				     .node = mem_strdup(s->config->nodes[s->self].name) };
 	memcpy(ret->exchange_ca, ca.sha256, sizeof ret->exchange_ca);
 	return 0;
 }
 
-int data_record_is_ours(const struct boot *b, const struct data_record *r, const char *device,
+int data_record_is_ours(const struct seed *s, const struct data_record *r, const char *device,
 			struct fault *f)
 {
 	_record_ struct data_record own = { 0 };
-	int ret = data_record_ours(b, &own, f);
+	int ret = data_record_ours(s, &own, f);
 
 	if (ret < 0)
 		return ret;
@@ -97,7 +97,7 @@ static int evidence(struct boot *b, struct fault *f)
 	if (r == 0)
 		return fault_set(f, ENODATA, "%s has no record of this node", m.source);
 	if (r > 0)
-		r = data_record_is_ours(b, &rec, m.source, f);
+		r = data_record_is_ours(b->seed, &rec, m.source, f);
 	for (size_t i = 0; r >= 0 && i < ARRAY_LEN(data_binds); i++) {
 		r = data_bind_look(&m, i, f);
 		if (r == 0)

@@ -16,10 +16,10 @@ extern const struct data_bind data_binds[3];
 
 /* 0 = this record names this node of this cluster; -EPERM tells whose it is. DEVICE is for the
  * text. */
-int data_record_is_ours(const struct boot *b, const struct data_record *r, const char *device,
+int data_record_is_ours(const struct seed *s, const struct data_record *r, const char *device,
 			struct fault *f);
 /* What this node's record is to say. */
-int data_record_ours(const struct boot *b, struct data_record *ret, struct fault *f);
+int data_record_ours(const struct seed *s, struct data_record *ret, struct fault *f);
 
 /* 1: the data file system is mounted at DATA_MOUNT, writable; M describes it. 0: nothing is mounted
  * there. -errno: something is, but not a fit one. */

@@ -5,8 +5,6 @@
 
 #include <errno.h>
 
-#define RECORD "/state/data.json"
-
 /* mkfs makes lost+found; a crash while the record was written leaves its folder, perhaps with a
  * temporary file. Anything else was put there by somebody. */
 static bool just_made(const struct fs *fs, const char *dir)
@@ -50,12 +48,24 @@ static int understand(const struct json *j, struct data_record *ret)
 	return 0;
 }
 
+int data_record_parse(const char *text, size_t len, struct data_record *ret, struct fault *f)
+{
+	_json_ struct json *j = NULL;
+	_record_ struct data_record found = { 0 };
+	struct fault local = { 0 };
+
+	if (json_parse(text, len, &j, &local) < 0 || understand(j, &found) < 0)
+		return fault_set(f, EBADMSG, "its record " DATA_RECORD_FILE " is not understood%s%s",
+				 local.code ? ": " : "", local.code ? local.text : "");
+	*ret = found;
+	found = (struct data_record){ 0 };
+	return 0;
+}
+
 int data_record_read(const struct fs *fs, const char *dir, struct data_record *ret, struct fault *f)
 {
-	_free_ char *path = mem_printf("%s" RECORD, dir);
+	_free_ char *path = mem_printf("%s" DATA_RECORD_FILE, dir);
 	_str_ struct str text = { 0 };
-	_json_ struct json *j = NULL;
-	struct data_record found = { 0 };
 	struct fault local = { 0 };
 	int r = fs_read(fs, path, 65536, &text, &local);
 
@@ -69,17 +79,14 @@ int data_record_read(const struct fs *fs, const char *dir, struct data_record *r
 			*f = local;
 		return r;
 	}
-	if (json_parse(str_text(&text), text.len, &j, &local) < 0 || understand(j, &found) < 0)
-		return fault_set(f, EBADMSG, "its record " RECORD " is not understood%s%s",
-				 local.code ? ": " : "", local.code ? local.text : "");
-	*ret = found;
-	return 1;
+	r = data_record_parse(str_text(&text), text.len, ret, f);
+	return r < 0 ? r : 1;
 }
 
 int data_record_write(const struct fs *fs, const char *dir, const struct data_record *r,
 		      struct fault *f)
 {
-	_free_ char *state = mem_printf("%s/state", dir), *path = mem_printf("%s" RECORD, dir);
+	_free_ char *state = mem_printf("%s/state", dir), *path = mem_printf("%s" DATA_RECORD_FILE, dir);
 	_json_ struct json *j = json_object();
 	_str_ struct str text = { 0 };
 	int ret = fs_mkdirs(fs, state, 0700, f);

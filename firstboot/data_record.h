@@ -5,6 +5,8 @@
 
 #include "lib/fs.h"
 
+#define DATA_RECORD_FILE "/state/data.json" /* below the file system's own root */
+
 struct data_record {
 	char *cluster; /* name, for people */
 	char *node;
@@ -19,6 +21,8 @@ struct data_record {
  * not understood. */
 int data_record_read(const struct fs *fs, const char *dir, struct data_record *ret,
 		     struct fault *f);
+/* The same, of the file's text. 0 or -EBADMSG. */
+int data_record_parse(const char *text, size_t len, struct data_record *ret, struct fault *f);
 int data_record_write(const struct fs *fs, const char *dir, const struct data_record *r,
 		      struct fault *f);
 void data_record_free(struct data_record *r);

@@ -75,7 +75,7 @@ int step_disk_check(struct boot *b, struct fault *f)
 			f, EBUSY,
 			"the seed says wipe: true, but %s is mounted already: restart the machine",
 			m.source);
-	r = data_record_is_ours(b, &rec, m.source, f);
+	r = data_record_is_ours(b->seed, &rec, m.source, f);
 	for (size_t i = 0; r >= 0 && i < ARRAY_LEN(data_binds); i++) {
 		r = data_bind_look(&m, i, f);
 		if (r == 0)
@@ -154,7 +154,7 @@ static int is_foreign(struct boot *b, const struct data_disk *d, struct fault *f
 
 	if (peek(b, d, "noload", &rec, NULL) != 1 || wipe_pending(b, &rec))
 		return 0;
-	return data_record_is_ours(b, &rec, d->device, f);
+	return data_record_is_ours(b->seed, &rec, d->device, f);
 }
 
 /* 1: to be formatted, by evidence or by word. 0: to be mounted as it is. */
@@ -177,7 +177,7 @@ static int judge(struct boot *b, const struct data_disk *d, struct fault *f)
 		return 1;
 	if (r <= 0)
 		return r;
-	return data_record_is_ours(b, &rec, d->device, f);
+	return data_record_is_ours(b->seed, &rec, d->device, f);
 }
 
 static int mount_data(struct boot *b, struct fault *f)
@@ -209,7 +209,7 @@ static int claim(struct boot *b, struct fault *f)
 	if (r < 0)
 		return r;
 	if (r == 0) {
-		r = data_record_ours(b, &own, f);
+		r = data_record_ours(b->seed, &own, f);
 		if (r >= 0 && b->seed->wipe)
 			memcpy(own.wiped_by, b->seed->sha256, sizeof own.wiped_by);
 		if (r >= 0)

@@ -89,7 +89,7 @@ static void only_positive_evidence_is_ours(void **state)
 	put_table(t, table);
 	/* mounted, and nothing said */
 	assert_false(is_ours(t, &f));
-	assert_int_equal(data_record_ours(&t->boot, &own, &f), 0);
+	assert_int_equal(data_record_ours(t->boot.seed, &own, &f), 0);
 	assert_true(data_record_write(&t->boot.fs, DATA_MOUNT, &own, &f) >= 0);
 	assert_int_equal(tree_mode(t, DATA_RECORD), 0600);
 	assert_true(is_ours(t, &f));
@@ -114,14 +114,14 @@ static void anothers_record_is_named(void **state)
 
 	(void)state;
 	/* another cluster of the same name: other keys */
-	assert_int_equal(data_record_ours(&b->boot, &theirs, &f), 0);
-	assert_int_equal(data_record_is_ours(&t->boot, &theirs, "/dev/x", &f), -EPERM);
+	assert_int_equal(data_record_ours(b->boot.seed, &theirs, &f), 0);
+	assert_int_equal(data_record_is_ours(t->boot.seed, &theirs, "/dev/x", &f), -EPERM);
 	assert_non_null(
 		strstr(f.text, "/dev/x belongs to another cluster (node phoenix-b of 'railiance'"));
-	assert_int_equal(data_record_ours(&t->boot, &own, &f), 0);
+	assert_int_equal(data_record_ours(t->boot.seed, &own, &f), 0);
 	free(own.node);
 	own.node = mem_strdup("phoenix-c");
-	assert_int_equal(data_record_is_ours(&t->boot, &own, "/dev/x", &f), -EPERM);
+	assert_int_equal(data_record_is_ours(t->boot.seed, &own, "/dev/x", &f), -EPERM);
 	assert_non_null(strstr(f.text, "data disk of phoenix-c, and this node is phoenix-a"));
 	tree_free(b);
 	tree_free(t);
@@ -141,7 +141,7 @@ static void a_record_is_read_back_or_refused(void **state)
 	assert_int_equal(data_record_read(&t->boot.fs, "/d", &back, &f), 0);
 	tree_put(t, "/d/state/record.json", "{}");
 	assert_int_equal(data_record_read(&t->boot.fs, "/d", &back, &f), -ENODATA);
-	assert_int_equal(data_record_ours(&t->boot, &own, &f), 0);
+	assert_int_equal(data_record_ours(t->boot.seed, &own, &f), 0);
 	memcpy(own.wiped_by, t->boot.seed->sha256, 65);
 	assert_int_equal(data_record_write(&t->boot.fs, "/d", &own, &f), 1);
 	assert_int_equal(data_record_write(&t->boot.fs, "/d", &own, &f), 0);
