@@ -1,6 +1,7 @@
 /* main and the command table: everything that phoenix can do is a row here. */
 #include "cloud-init/commands.h"
 #include "firstboot/commands.h"
+#include "image/commands.h"
 #include "lib/command.h"
 #include "lib/log.h"
 #include "lib/table.h"
@@ -20,6 +21,8 @@ const struct command commands[] = {
 	  check_run },
 	{ "seed", "workstation", "writes the three nodes' seeds: folders and CIDATA images",
 	  seed_usage, seed_run },
+	{ "flash", "workstation", "writes the image and one node's seed to a disk, and verifies it",
+	  flash_usage, flash_run },
 	{ "firstboot", "node", "brings this node to its described state and keeps it there",
 	  firstboot_usage, firstboot_run },
 	{ "status", "anywhere", "the three nodes side by side: step, members, what each waits for",

@@ -1,0 +1,7 @@
+/* The workstation's commands of this folder, as rows of the command table need them. */
+#pragma once
+
+#include "lib/fault.h"
+
+int flash_run(int argc, char **argv, struct fault *f);
+extern const char flash_usage[];

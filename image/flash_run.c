@@ -1,0 +1,277 @@
+/* phoenix flash: shows what is on the disk, has its name typed, and does it (flash.h). */
+#include "image/commands.h"
+#include "image/flash.h"
+#include "image/flash_seed.h"
+#include "lib/command.h"
+#include "lib/log.h"
+#include "lib/meter.h"
+#include "lib/units.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+const char flash_usage[] =
+	"Usage: phoenix flash --image IMAGE --seed SEED [OPTION...] DEVICE\n\n"
+	"Writes the disk image IMAGE and one node's seed to DEVICE, reads everything back, and "
+	"makes the disk\n"
+	"bootable last. A partition phoenix-data that is on it is kept, so that the node comes "
+	"back as the member\n"
+	"it was. Refused: a disk that is in use, a partition, a disk that is too small.\n\n"
+	"  --image IMAGE  a file, or - for standard input; zstd, xz or uncompressed\n"
+	"  --seed SEED    what `phoenix seed` wrote for the node: OUT/NODE or OUT/NODE.img\n"
+	"  --sha256 SUM   of IMAGE as published; otherwise the file IMAGE.sha256 counts, if there "
+	"is one\n"
+	"  --wipe         erase phoenix-data too\n"
+	"  --yes          do not ask; only with --serial, or for a file\n"
+	"  --serial S     the disk must have this serial number\n";
+
+struct request {
+	const char *image, *seed, *sha256, *serial, *device;
+	bool wipe, yes;
+};
+
+/* Everything that is known before the first byte is written. */
+struct work {
+	struct source *source;
+	struct flash_seed seed;
+	struct target target;
+	struct layout layout;
+};
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number)
+{
+	stop = number;
+}
+
+static void catch_signals(void)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction act = { .sa_handler = on_signal };
+
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		sigaction(numbers[i], &act, NULL);
+}
+
+static void work_free(struct work *w)
+{
+	source_freep(&w->source);
+	flash_seed_free(&w->seed);
+	target_close(&w->target);
+	layout_free(&w->layout);
+}
+
+/* The first one fills F; the others are said at once, so that one run tells all. */
+static void also(struct fault *f, const struct fault *one)
+{
+	if (one->code && f->code)
+		log_error("phoenix flash: %s", one->text);
+	else if (one->code)
+		*f = *one;
+}
+
+static int open_all(const struct request *q, struct work *w, struct fault *f)
+{
+	struct fault image = { 0 }, seed = { 0 }, target = { 0 };
+
+	target_open(q->device, &w->target, &target);
+	flash_seed_read(q->seed, &w->seed, &seed);
+	if (source_open(q->image, q->sha256, &w->source, &image) >= 0)
+		layout_image(&w->source->table, w->source->name, &image);
+	also(f, &image);
+	also(f, &seed);
+	also(f, &target);
+	return -f->code;
+}
+
+static const struct node_config *node_of(const struct work *w)
+{
+	return &w->seed.seed->config->nodes[w->seed.seed->self];
+}
+
+static int plan(const struct request *q, struct work *w, struct fault *f)
+{
+	const struct target *t = &w->target;
+	int r;
+	const struct layout_wish wish = {
+		.image = &w->source->table,
+		.disk = &t->table,
+		.disk_size = t->size,
+		.seed_size = w->seed.bytes.len,
+		.wipe = q->wipe,
+		.no_data = node_of(w)->data != NULL,
+	};
+
+	if (t->no_table.code && !q->wipe)
+		return fault_set(f, EUCLEAN,
+				 "%s: whether there is a phoenix-data on it cannot be told. Repair "
+				 "the table (sgdisk, sfdisk), or --wipe erases all",
+				 t->no_table.text);
+	r = layout_make(&wish, t->path, &w->layout, f);
+	if (r < 0 || !w->layout.kept)
+		return r;
+	r = flash_data_fits(t->path, &w->layout.data, w->seed.seed, f);
+	if (r < 0)
+		return fault_wrap(f, "%s (--wipe erases it)", t->path);
+	return 0;
+}
+
+static void show_disk(const struct target *t)
+{
+	char size[32];
+
+	units_bytes(t->size, size, sizeof size);
+	fprintf(stderr, "disk   %s: %s", t->path, size);
+	if (t->is_file)
+		fprintf(stderr, ", a file");
+	else
+		fprintf(stderr, ", %s, serial %s", *t->model ? t->model : "no model name",
+			*t->serial ? t->serial : "none");
+	fprintf(stderr, "\n");
+	strv_each (line, &t->carries)
+		fprintf(stderr, "       %s\n", line);
+}
+
+static void show(const struct work *w)
+{
+	const struct cluster_config *c = w->seed.seed->config;
+	const struct layout *l = &w->layout;
+	char size[32];
+
+	show_disk(&w->target);
+	units_bytes(l->image_end, size, sizeof size);
+	fprintf(stderr, "image  %s (%s), %s; %s%s\n", w->source->name,
+		unpack_kind(w->source->unpack), size,
+		*w->source->expected ? "SHA-256 is to be " : "its SHA-256 is compared with nothing",
+		w->source->expected);
+	fprintf(stderr, "seed   %s of cluster %s, description %.12s%s\n", node_of(w)->name, c->name,
+		c->digest, w->seed.seed->wipe ? "; the node may erase its data disk" : "");
+	units_bytes(l->data.size, size, sizeof size);
+	if (l->kept)
+		fprintf(stderr, "Everything on %s is lost, but " LAYOUT_DATA " (%s) is kept.\n",
+			w->target.path, size);
+	else
+		fprintf(stderr, "Everything on %s is lost.\n", w->target.path);
+}
+
+/* Standard input may be the image. */
+static int ask(const struct request *q, const struct target *t, struct fault *f)
+{
+	bool piped = str_eq(q->image, "-");
+	FILE *in = piped ? fopen("/dev/tty", "re") : stdin;
+	char line[256] = "";
+
+	if (!in)
+		return fault_set(f, EINVAL,
+				 "standard input is the image and there is no terminal to ask on: "
+				 "--yes --serial S");
+	fprintf(stderr, "Type the disk's name (%s) to go on: ", t->name);
+	if (!fgets(line, sizeof line, in))
+		fputc('\n', stderr);
+	if (piped)
+		fclose(in);
+	if (!str_eq(str_trim(line), t->name))
+		return fault_set(f, EINVAL, "'%s' is not this disk's name: nothing was done",
+				 str_trim(line));
+	return 0;
+}
+
+static int confirm(const struct request *q, const struct target *t, struct fault *f)
+{
+	if (q->serial && t->is_file)
+		return fault_set(f, EINVAL, "%s is a file and has no serial number", t->path);
+	if (q->serial && !str_eq(q->serial, t->serial))
+		return fault_set(f, EINVAL, "%s has the serial number '%s', not '%s': another disk",
+				 t->path, t->serial, q->serial);
+	if (q->yes && !q->serial && !t->is_file)
+		return fault_set(f, EINVAL,
+				 *t->serial ? "--yes needs --serial: %s has '%s'"
+					    : "--yes needs --serial, and %s tells none%s: type its "
+					      "name instead",
+				 t->path, t->serial);
+	return q->yes ? 0 : ask(q, t, f);
+}
+
+static void progress(void *user, enum flash_phase phase, uint64_t done, uint64_t total)
+{
+	static const char *const names[] = {
+		[FLASH_WRITE] = "writing", [FLASH_VERIFY] = "reading back"
+	};
+	struct meter *m = user;
+
+	if (!m->what || !str_eq(m->what, names[phase]))
+		meter_begin(m, names[phase]);
+	meter_show(m, done, total);
+}
+
+/* What a person holds now, when it did not go to its end. */
+static void tell_half(const struct work *w)
+{
+	log_error(
+		"phoenix flash: %s does not boot now, on purpose: it is not written to its end%s. "
+		"Flash it again",
+		w->target.path, w->layout.kept ? "; its phoenix-data is as it was" : "");
+}
+
+static int write_disk(struct work *w, struct fault *f)
+{
+	struct meter meter = { 0 };
+	const struct flash x = { .target = &w->target,
+				 .source = w->source,
+				 .layout = &w->layout,
+				 .seed = &w->seed.bytes,
+				 .progress = progress,
+				 .user = &meter,
+				 .stop = &stop };
+	bool begun = false;
+	int r;
+
+	catch_signals();
+	r = flash_write(&x, &begun, f);
+	meter_end(&meter);
+	if (r < 0 && begun)
+		tell_half(w);
+	if (r < 0)
+		return r;
+	printf("%s: %s, SHA-256 %s, with the seed of %s\n", w->target.path, w->source->name,
+	       w->source->sha256, node_of(w)->name);
+	return EXIT_DONE;
+}
+
+static int flash(const struct request *q, struct work *w, struct fault *f)
+{
+	int r = open_all(q, w, f);
+
+	if (r >= 0)
+		r = plan(q, w, f);
+	if (r >= 0)
+		show(w);
+	if (r >= 0)
+		r = confirm(q, &w->target, f);
+	return r < 0 ? r : write_disk(w, f);
+}
+
+int flash_run(int argc, char **argv, struct fault *f)
+{
+	struct request q = { 0 };
+	const struct command_option options[] = { { "image", 0, &q.image, NULL, NULL },
+						  { "seed", 0, &q.seed, NULL, NULL },
+						  { "sha256", 0, &q.sha256, NULL, NULL },
+						  { "wipe", 0, NULL, &q.wipe, NULL },
+						  { "yes", 0, NULL, &q.yes, NULL },
+						  { "serial", 0, &q.serial, NULL, NULL },
+						  { 0 } };
+	struct work w = { .target = TARGET_NONE };
+	int r = command_options(options, argc, argv, f);
+
+	if (r < 0)
+		return r;
+	if (argc - r != 1 || !q.image || !q.seed)
+		return fault_set(f, EINVAL,
+				 "--image, --seed and one disk, please; see phoenix flash --help");
+	q.device = argv[r];
+	r = flash(&q, &w, f);
+	work_free(&w);
+	return r;
+}

@@ -1,0 +1,361 @@
+#!/usr/bin/env bash
+# phoenix flash on files and loop devices: what it writes, what it refuses, and
+# what a disk is after it went wrong. tests/image/flash.sh PHOENIX
+# As root; without loop devices those cases are skipped by name.
+set -euo pipefail
+
+PHOENIX=$(realpath "$1")
+REPO=$(realpath "$(dirname "$0")/../..")
+DIR=$(mktemp -d)
+PASSED=0 FAILED=0 SKIPPED=0
+LOOPS=()
+
+clean_up() {
+	local loop
+	set +e
+	mountpoint -q "$DIR/mnt" && umount "$DIR/mnt"
+	mountpoint -q "$DIR/small" && umount "$DIR/small"
+	for loop in "${LOOPS[@]}"; do losetup -d "$loop" 2>/dev/null; done
+	rm -rf "$DIR"
+}
+trap clean_up EXIT
+cd "$DIR"
+
+ok() { PASSED=$((PASSED + 1)); }
+bad() { FAILED=$((FAILED + 1)); printf 'FAILED: %s\n' "$*" >&2; sed 's/^/    /' err >&2; }
+must() { local what=$1; shift; if "$@" >out 2>err; then ok; else bad "$what"; fi; }
+is() { if [ "$2" = "$3" ]; then ok; else bad "$1: \`$2', expected \`$3'"; fi; }
+
+# flash STATUS TEXT ARGUMENT...: ends with STATUS and says TEXT (on stderr).
+flash() {
+	local wanted=$1 text=$2 status=0
+	shift 2
+	"$PHOENIX" flash "$@" >out 2>err </dev/null || status=$?
+	if [ "$status" != "$wanted" ]; then bad "flash $*: status $status, expected $wanted"
+	elif ! grep -qF -- "$text" err; then bad "flash $*: does not say \`$text'"
+	else ok; fi
+}
+
+# table DISK: its partitions, without what is made anew each time.
+table() { sfdisk -d "$1" 2>/dev/null | sed -nE 's/^[^ ]+ : start= *([0-9]+), size= *([0-9]+), type=([0-9A-F-]+), uuid=[^,]+/\1 \2 \3/p'; }
+# part DISK NAME: start and size in sectors.
+part() { table "$1" | awk -v n="name=\"$2\"" 'index($0, n) {print $1, $2 + 0}'; }
+content() { dd if="$1" bs=512 skip="$2" count="$3" status=none | sha256sum; }
+# bootable DISK: has boot code and a root.
+bootable() { [ "$(head -c 4 "$1")" = BOOT ] && [ -n "$(part "$1" phoenix-root)" ]; }
+not_bootable() { if bootable "$1"; then bad "$2: it would boot"; else ok; fi; }
+will_boot() { if bootable "$1"; then ok; else bad "$2: it would not boot"; fi; }
+
+# image FILE MIB [TYPE]: boot code, an ESP and a root of MIB, with contents that tell.
+image() {
+	truncate -s "$(($2 + 12))M" "$1"
+	sfdisk -q "$1" <<-EOT
+		label: gpt
+		start=2048, size=16384, name=phoenix-esp, type=uefi
+		size=$(($2 * 2048)), name=phoenix-root, type=${3:-4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709}
+	EOT
+	printf BOOT | dd of="$1" conv=notrunc status=none
+	head -c "$2"M /dev/zero | openssl enc -aes-128-ctr -K "$(printf %032d 1)" -iv "$(printf %032d "$2")" |
+		dd of="$1" bs=1M seek=9 conv=notrunc status=none
+}
+
+make_inputs() {
+	cp -r "$REPO/cloud-init/examples/three-nodes" two-disks
+	# without a second disk the data goes behind the system
+	cp -r two-disks one-disk
+	sed -i '/data:/d' one-disk/phoenix.yaml
+	"$PHOENIX" init --secrets two-disks >/dev/null
+	"$PHOENIX" init --secrets one-disk >/dev/null
+	"$PHOENIX" seed two-disks -o seeds2 >/dev/null
+	"$PHOENIX" seed one-disk -o seeds >/dev/null
+	image disk.img 40
+	image later.img 70
+	image arm.img 16 B921B045-1DF0-41C3-AF44-4C6F280D3FAE
+	xz -k -1 disk.img
+	if command -v zstd >/dev/null; then zstd -q disk.img; else cp disk.img.xz disk.img.zst; fi
+}
+
+same_root() {
+	local from to
+	read -r from size < <(part "$2" phoenix-root)
+	read -r to _ < <(part "$1" phoenix-root)
+	is "root of $1 as in $2" "$(content "$1" "$to" "$size")" "$(content "$2" "$from" "$size")"
+}
+
+seed_is() {
+	local start
+	read -r start _ < <(part "$1" CIDATA)
+	is "seed on $1" "$(content "$1" "$start" 2048)" "$(sha256sum <"$2")"
+}
+
+blank() { rm -f target; truncate -s 4G target; }
+
+writes() {
+	local i start
+	for i in disk.img disk.img.xz disk.img.zst; do
+		blank
+		flash 0 "" --image "$i" --seed seeds/phoenix-a --yes target
+		same_root target disk.img
+		seed_is target seeds/phoenix-a.img
+		will_boot target "$i"
+	done
+	is "the table" "$(table target)" "$(cat <<-'EOT'
+		2048 16384 C12A7328-F81F-11D2-BA4B-00A0C93EC93B, name="phoenix-esp"
+		18432 4173824 4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709, name="phoenix-root"
+		4192256 2048 EBD0A0A2-B9E5-4433-87C0-68B6B72699C7, name="CIDATA"
+		4194304 4192256 0FC63DAF-8483-4772-8E79-3D69D8477DE4, name="phoenix-data"
+	EOT
+	)"
+	is "sfdisk's opinion" "$(sfdisk --verify target 2>&1 | grep -c 'No errors detected')" 1
+	blank
+	must "standard input" "$PHOENIX" flash --image - --seed seeds/phoenix-a --yes target <disk.img.xz
+	same_root target disk.img
+	blank
+	flash 0 "" --image disk.img --seed seeds2/phoenix-b.img --yes target
+	is "no data partition beside a data: disk" "$(part target phoenix-data)" ""
+	# what an older life left where the data goes must not be taken for data
+	blank
+	mkfs.ext4 -q -F -L phoenix-data -E offset=$((2 << 30)) target 1500M
+	flash 0 "" --image disk.img --seed seeds/phoenix-a --yes target
+	read -r start _ < <(part target phoenix-data)
+	is "a new data partition is blank" "$(blkid -p -o value -s LABEL -O $((start * 512)) target || true)" ""
+}
+
+# exchange_ca IMAGE: SHA-256 of the cluster's certificate, by which a data partition knows its cluster.
+exchange_ca() {
+	mcopy -i "$1" ::phoenix-seed.yaml - | awk '/^  exchange:/ {in_exchange = 1}
+		in_exchange && /BEGIN CERTIFICATE/ {on = 1}
+		on {sub(/^ +/, ""); print}
+		on && /END CERTIFICATE/ {exit}' |
+		openssl x509 -outform DER | sha256sum | cut -d' ' -f1
+}
+
+# keep_data NODE: a disk as NODE leaves it, its data partition with a record.
+keep_data() {
+	local start size ca
+	blank
+	"$PHOENIX" flash --image disk.img --seed "seeds/$1" --yes target >/dev/null 2>&1
+	read -r start size < <(part target phoenix-data)
+	ca=$(exchange_ca "seeds/$1.img")
+	mkdir -p data/state
+	printf '{"version":1,"cluster":"railiance","node":"%s","exchange_ca":"%s","wiped_by":""}\n' "$1" "$ca" >data/state/data.json
+	mkfs.ext4 -q -F -L phoenix-data -d data -E offset=$((start * 512)) target "$((size / 2))k"
+	DATA_START=$start DATA_SIZE=$size DATA_SUM=$(content target "$start" "$size")
+}
+data_is_kept() {
+	is "$1: where the data is" "$(part target phoenix-data)" "$DATA_START $DATA_SIZE"
+	is "$1: the data" "$(content target "$DATA_START" "$DATA_SIZE")" "$DATA_SUM"
+}
+
+keeps() {
+	keep_data phoenix-a
+	flash 0 "is kept" --image later.img --seed seeds/phoenix-a --yes target
+	data_is_kept "a later image"
+	same_root target later.img
+	flash 1 "is the data disk of phoenix-a, and this node is phoenix-b" --image disk.img --seed seeds/phoenix-b --yes target
+	data_is_kept "refused"
+	same_root target later.img
+	flash 1 "belongs to another cluster" --image disk.img --seed seeds2/phoenix-a --yes target
+	flash 0 "Everything on" --image disk.img --seed seeds/phoenix-b --wipe --yes target
+	is "wiped" "$(blkid -p -o value -s LABEL -O $((DATA_START * 512)) target || true)" ""
+	# an image that has outgrown its place
+	keep_data phoenix-a
+	image huge.img 2100
+	flash 1 "--wipe erases it" --image huge.img --seed seeds/phoenix-a --yes target
+	data_is_kept "an image that is too large"
+	will_boot target "refused before anything was written"
+	rm huge.img
+}
+
+# What goes wrong before the first byte leaves the disk as it was.
+refuses() {
+	local before
+	keep_data phoenix-a
+	before=$(sha256sum <target)
+	flash 2 "is not for x86-64" --image arm.img --seed seeds/phoenix-a --yes target
+	flash 2 "no disk image" --image seeds/phoenix-a.img --seed seeds/phoenix-a --yes target
+	printf '' >empty
+	flash 1 "is empty" --image empty --seed seeds/phoenix-a --yes target
+	flash 1 "none.img" --image none.img --seed seeds/phoenix-a --yes target
+	flash 2 "64 digits" --image disk.img --sha256 abc --seed seeds/phoenix-a --yes target
+	echo nonsense >disk.img.sha256
+	flash 2 "disk.img.sha256 does not begin" --image disk.img --seed seeds/phoenix-a --yes target
+	rm disk.img.sha256
+	flash 2 "no seed" --image disk.img --seed disk.img --yes target
+	cp seeds/phoenix-a.img used.img
+	mdel -i used.img ::phoenix-seed.yaml
+	flash 2 "used already" --image disk.img --seed used.img --yes target
+	flash 2 "is not this disk's name" --image disk.img --seed seeds/phoenix-a target
+	flash 2 "no serial" --image disk.img --seed seeds/phoenix-a --yes --serial 1 target
+	flash 2 "one disk, please" --image disk.img --yes target
+	flash 2 "neither a disk nor a file" --image disk.img --seed seeds/phoenix-a --yes /dev/null
+	# all of it in one run
+	flash 2 "none.seed" --image arm.img --seed none.seed --yes /dev/null
+	is "all mistakes at once" "$(grep -c '^phoenix flash: ' err)" 3
+	is "the disk" "$(sha256sum <target)" "$before"
+	truncate -s 100M small.disk
+	flash 1 "too small" --image disk.img --seed seeds/phoenix-a --yes small.disk
+	must "its name typed" "$PHOENIX" flash --image disk.img --seed seeds/phoenix-a target <<<target
+}
+
+# What goes wrong later leaves a disk that does not boot, and its data.
+breaks() {
+	local good
+	good=$(sha256sum disk.img.xz | cut -d' ' -f1)
+	keep_data phoenix-a
+	flash 1 "is not what was published" --image disk.img.xz --sha256 "${good//[0-9]/0}" --seed seeds/phoenix-a --yes target
+	is "both sums" "$(grep -c "$good" err)" 1
+	not_bootable target "a wrong sum"
+	data_is_kept "a wrong sum"
+	flash 0 "" --image disk.img.xz --sha256 "$good" --seed seeds/phoenix-a --yes target
+	data_is_kept "and again"
+	head -c 20M disk.img.xz >short.xz
+	flash 1 "was cut off" --image short.xz --seed seeds/phoenix-a --yes target
+	not_bootable target "a short image"
+	head -c 30M disk.img >short.img
+	flash 1 "ends after" --image short.img --seed seeds/phoenix-a --yes target
+	not_bootable target "a short image, not compressed"
+	is "it says so" "$(grep -c 'does not boot now, on purpose.*phoenix-data is as it was' err)" 1
+	cp disk.img.xz spoiled.xz
+	printf XXXX | dd of=spoiled.xz bs=1 seek=25000000 conv=notrunc status=none
+	flash 1 "is spoiled" --image spoiled.xz --seed seeds/phoenix-a --yes target
+	not_bootable target "a spoiled image"
+	data_is_kept "three times"
+}
+
+# A pipe that breaks off, one that stalls while somebody stops it or pulls the plug.
+interrupted() {
+	local pid status signal
+	for signal in TERM KILL; do
+		keep_data phoenix-a
+		mkfifo pipe
+		"$PHOENIX" flash --image pipe --seed seeds/phoenix-a --yes target >out 2>err &
+		pid=$!
+		exec 7>pipe
+		head -c 30M disk.img >&7
+		until [ -z "$(part target phoenix-root)" ]; do sleep 0.1; done
+		kill -$signal $pid
+		exec 7>&-
+		status=0
+		wait $pid || status=$?
+		is "status after $signal" "$status" "$([ $signal = TERM ] && echo 1 || echo 137)"
+		not_bootable target "stopped by $signal"
+		data_is_kept "stopped by $signal"
+		rm pipe
+		flash 0 "" --image disk.img --seed seeds/phoenix-a --yes target
+		data_is_kept "after $signal, again"
+		will_boot target "after $signal, again"
+	done
+}
+
+at_once() {
+	local pid
+	blank
+	mkfifo pipe
+	"$PHOENIX" flash --image pipe --seed seeds/phoenix-a --yes target >first 2>&1 &
+	pid=$!
+	exec 7>pipe
+	head -c 30M disk.img >&7
+	until [ -n "$(table target || true)" ] || sfdisk -d target >/dev/null 2>&1; do sleep 0.1; done
+	flash 1 "is being written by another program" --image disk.img --seed seeds/phoenix-b --yes target
+	tail -c +$(((30 << 20) + 1)) disk.img >&7
+	exec 7>&-
+	if wait $pid; then ok; else bad "the first of two"; fi
+	same_root target disk.img
+	rm pipe
+}
+
+# loop FILE: prints the device.
+loop() {
+	local dev
+	dev=$(losetup -f --show "$@") || return 1
+	LOOPS+=("$dev")
+	LOOP=$dev
+}
+
+devices() {
+	if ! losetup -f >/dev/null 2>&1; then
+		SKIPPED=$((SKIPPED + 1))
+		echo "skipped: devices (no loop devices)"
+		return
+	fi
+	blank
+	loop target
+	flash 2 "type its name instead" --image disk.img --seed seeds/phoenix-a --yes "$LOOP"
+	flash 2 "another disk" --image disk.img --seed seeds/phoenix-a --yes --serial 5 "$LOOP"
+	flash 1 "$LOOP stands on it" --image disk.img --seed seeds/phoenix-a --yes target
+	must "a loop device" named "$LOOP"
+	same_root target disk.img
+	# in use
+	mkfs.ext4 -q -F "$LOOP"
+	mkdir -p mnt
+	mount "$LOOP" mnt
+	flash 1 "is mounted at $DIR/mnt" --image disk.img --seed seeds/phoenix-a "$LOOP"
+	umount mnt
+	losetup -d "$LOOP"
+	loop -r target
+	flash 1 "" --image disk.img --seed seeds/phoenix-a "$LOOP"
+	is "read-only is named" "$(grep -ciE 'read-only|denied|not permitted' err)" 1
+	losetup -d "$LOOP"
+	members
+	sector_size
+	io_error
+}
+
+# named DEVICE: its name typed.
+named() {
+	"$PHOENIX" flash --image disk.img --seed seeds/phoenix-a "$1" <<<"${1##*/}"
+}
+
+# A member of something larger, idle: no exclusive open would find it.
+members() {
+	blank
+	# the superblock of an LVM physical volume: label, and its type
+	printf 'LABELONE\1\0\0\0\0\0\0\0' | dd of=target bs=512 seek=1 conv=notrunc status=none
+	printf '\40\0\0\0LVM2 001' | dd of=target bs=1 seek=$((512 + 20)) conv=notrunc status=none
+	if [ "$(blkid -p -o value -s TYPE target)" = LVM2_member ]; then
+		flash 1 "is a member of something larger (LVM2_member)" --image disk.img --seed seeds/phoenix-a --yes target
+	else
+		bad "no LVM signature was made"
+	fi
+}
+
+sector_size() {
+	blank
+	if ! loop -b 4096 target 2>/dev/null; then
+		SKIPPED=$((SKIPPED + 1))
+		echo "skipped: sectors of 4096 bytes (losetup -b is not there)"
+		return
+	fi
+	flash 2 "sectors of 4096 bytes" --image disk.img --seed seeds/phoenix-a "$LOOP"
+	losetup -d "$LOOP"
+}
+
+# The device fails in the middle: a file that cannot grow, below a loop device.
+io_error() {
+	local status=0
+	mkdir -p small
+	mount -t tmpfs -o size=30M none small
+	truncate -s 4G small/disk
+	loop small/disk
+	named "$LOOP" >out 2>err || status=$?
+	is "a device that fails: status" "$status" 1
+	is "it is told where" "$(grep -c 'at byte' err)" 1
+	is "it is told what the disk is now" "$(grep -c 'does not boot now, on purpose' err)" 1
+	losetup -d "$LOOP"
+	umount small
+}
+
+main() {
+	make_inputs
+	writes
+	keeps
+	refuses
+	breaks
+	interrupted
+	at_once
+	devices
+	printf 'flash: %d passed, %d failed, %d skipped\n' "$PASSED" "$FAILED" "$SKIPPED"
+	[ "$FAILED" = 0 ]
+}
+main
