@@ -32,8 +32,7 @@ static int stopped(const struct flash *x, struct fault *f)
 	return x->stop && *x->stop ? fault_set(f, EINTR, "stopped by signal %d", (int)*x->stop) : 0;
 }
 
-/* The copy at the end first: at every moment one of the two is whole, and the first sector, with
- * the boot code, is the last of all. */
+/* The copy at the end first: at every moment one of the two is whole. */
 static int write_table(const struct flash *x, const struct ptable *table, const void *boot,
 		       bool *begun, struct fault *f)
 {
@@ -48,12 +47,7 @@ static int write_table(const struct flash *x, const struct ptable *table, const 
 	if (r >= 0 && begun)
 		*begun = true;
 	if (r >= 0)
-		r = target_write(t, head + PTABLE_SECTOR, PTABLE_HEAD - PTABLE_SECTOR,
-				 PTABLE_SECTOR, f);
-	if (r >= 0)
-		r = target_sync(t, f);
-	if (r >= 0)
-		r = target_write(t, head, PTABLE_SECTOR, 0, f);
+		r = target_write(t, head, PTABLE_HEAD, 0, f);
 	if (r >= 0)
 		r = target_sync(t, f);
 	return r;

@@ -74,8 +74,7 @@ static void describe(struct target *t, const char *where, uint64_t size,
  * be lost. */
 static bool is_member(const struct blkid_found *found)
 {
-	return str_eq(found->type, "LVM2_member") || str_eq(found->type, "zfs_member") ||
-	       str_ends(found->type, "raid_member") || str_eq(found->type, "bcache") ||
+	return str_ends(found->type, "_member") || str_eq(found->type, "bcache") ||
 	       str_eq(found->type, "drbd");
 }
 

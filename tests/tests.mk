@@ -13,7 +13,7 @@ check-fast: ## everything that needs no booted node
 	tests/deps test
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(MAKE) --no-print-directory -j$(JOBS) $(TESTS:%=$(BUILD)/tests/unit/%) $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
-	@$(MAKE) --no-print-directory unit fuzz-replay golden docs-check build-check check-assets check-steps sim sim-mutants
+	@$(MAKE) --no-print-directory unit fuzz-replay golden docs-check build-check check-assets check-steps flash-check sim sim-mutants
 	@$(MAKE) --no-print-directory check-asan shell-check
 
 check-lab: ## every lab case, and the API client against a real API server (root, about two hours with K3s)
@@ -81,6 +81,10 @@ check-steps: $(BUILD)/tests/steps/drive $(BUILD)/tests/steps/member $(BUILD)/pho
 .PHONY: check-assets
 check-assets: ## downloads from servers with faults (root)
 	tests/image/assets.sh
+# In memory where there is any: it writes and syncs a disk of 1.2 GB some thirty times.
+.PHONY: flash-check
+flash-check: $(BUILD)/phoenix ## phoenix flash on files and loop devices (root)
+	TMPDIR=$$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) tests/image/flash.sh $<
 
 .PHONY: golden docs-check contract
 golden: $(BUILD)/phoenix ## inputs in, trees out, each run twice

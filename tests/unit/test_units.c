@@ -122,12 +122,37 @@ static void test_cron_days(void **state)
 	assert_false(cron_on_day(&c, 4));
 }
 
+static void test_bytes(void **state)
+{
+	static const struct {
+		uint64_t n;
+		const char *text;
+	} cases[] = {
+		{ 0, "0 B" },
+		{ 1023, "1023 B" },
+		{ 1024, "1 KiB" },
+		{ 1536, "1.5 KiB" },
+		{ 12ULL << 30, "12 GiB" },
+		{ (1ULL << 40) + (1ULL << 39), "1.5 TiB" },
+		{ 512ULL << 40, "512 TiB" },
+		{ (200ULL << 20) + (1 << 19), "200 MiB" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char text[32];
+
+		units_bytes(cases[i].n, text, sizeof text);
+		assert_string_equal(text, cases[i].text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_duration),    cmocka_unit_test(test_size),
 		cmocka_unit_test(test_cron_fields), cmocka_unit_test(test_cron_dates),
-		cmocka_unit_test(test_cron_days),
+		cmocka_unit_test(test_cron_days),   cmocka_unit_test(test_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
