@@ -7,7 +7,9 @@ DESTDIR  ?=
 BUILD    ?= build/release
 CC       ?= cc
 PKGCONF  ?= pkg-config
-PACKAGES := yaml-0.1 libcurl jansson openssl blkid fdisk libzstd liblzma
+PACKAGES := yaml-0.1 jansson openssl blkid
+# loaded when a command needs them (lib/library.h): their headers only
+LOADED   := libcurl fdisk libzstd liblzma libmicrohttpd
 
 ifeq ($(origin CC),default)
 CC := cc
@@ -26,7 +28,7 @@ WARN += -Werror
 endif
 
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -I. -DPHOENIX_VERSION='"$(VERSION)"' $(WARN) $(VARIANT_CFLAGS) \
-             $(shell $(PKGCONF) --cflags $(PACKAGES)) -MMD -MP $(CFLAGS)
+             $(shell $(PKGCONF) --cflags $(PACKAGES) $(LOADED)) -MMD -MP $(CFLAGS)
 ALL_LIBS   = $(shell $(PKGCONF) --libs $(PACKAGES))
 
 # V=1 shows the commands
@@ -64,11 +66,12 @@ $(BUILD)/%.o: %.c Makefile VERSION
 $(BUILD)/libphoenix.a: $(MODULES)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-# Unit tests: one program a module, cmocka.
+# Unit tests: one program a module, cmocka. (They compress what the product unpacks.)
+TEST_LIBS = $(shell $(PKGCONF) --libs libzstd liblzma)
 $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/libphoenix.a
 	@mkdir -p $(@D)
 	$(SAY) TEST $@
-	$(Q)$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(BUILD)/libphoenix.a $(ALL_LIBS) -lcmocka
+	$(Q)$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(BUILD)/libphoenix.a $(ALL_LIBS) $(TEST_LIBS) -lcmocka
 
 # Fuzz targets: with libFuzzer in the fuzz variant; elsewhere a driver that replays the corpus.
 FUZZ_DRIVER ?= tests/fuzz/replay.c

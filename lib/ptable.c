@@ -2,6 +2,7 @@
 #include "lib/ptable.h"
 
 #include "lib/fs.h"
+#include "lib/library.h"
 
 #include <errno.h>
 #include <libfdisk.h>
@@ -12,37 +13,138 @@
 #define GPT_MAGIC "EFI PART"
 #define GPT_COPY 32
 
+static struct {
+	__typeof__(fdisk_add_partition) *add_partition;
+	__typeof__(fdisk_assign_device_by_fd) *assign_device_by_fd;
+	__typeof__(fdisk_create_disklabel) *create_disklabel;
+	__typeof__(fdisk_disable_dialogs) *disable_dialogs;
+	__typeof__(fdisk_enable_bootbits_protection) *enable_bootbits_protection;
+	__typeof__(fdisk_get_disklabel_id) *get_disklabel_id;
+	__typeof__(fdisk_get_label) *get_label;
+	__typeof__(fdisk_get_partitions) *get_partitions;
+	__typeof__(fdisk_gpt_get_partition_attrs) *gpt_get_partition_attrs;
+	__typeof__(fdisk_gpt_set_partition_attrs) *gpt_set_partition_attrs;
+	__typeof__(fdisk_has_label) *has_label;
+	__typeof__(fdisk_is_labeltype) *is_labeltype;
+	__typeof__(fdisk_label_get_name) *label_get_name;
+	__typeof__(fdisk_label_get_parttype_from_string) *label_get_parttype_from_string;
+	__typeof__(fdisk_new_context) *new_context;
+	__typeof__(fdisk_new_partition) *new_partition;
+	__typeof__(fdisk_new_unknown_parttype) *new_unknown_parttype;
+	__typeof__(fdisk_partition_get_name) *partition_get_name;
+	__typeof__(fdisk_partition_get_partno) *partition_get_partno;
+	__typeof__(fdisk_partition_get_size) *partition_get_size;
+	__typeof__(fdisk_partition_get_start) *partition_get_start;
+	__typeof__(fdisk_partition_get_type) *partition_get_type;
+	__typeof__(fdisk_partition_get_uuid) *partition_get_uuid;
+	__typeof__(fdisk_partition_has_size) *partition_has_size;
+	__typeof__(fdisk_partition_has_start) *partition_has_start;
+	__typeof__(fdisk_partition_set_name) *partition_set_name;
+	__typeof__(fdisk_partition_set_partno) *partition_set_partno;
+	__typeof__(fdisk_partition_set_size) *partition_set_size;
+	__typeof__(fdisk_partition_set_start) *partition_set_start;
+	__typeof__(fdisk_partition_set_type) *partition_set_type;
+	__typeof__(fdisk_partition_set_uuid) *partition_set_uuid;
+	__typeof__(fdisk_partition_size_explicit) *partition_size_explicit;
+	__typeof__(fdisk_parttype_get_string) *parttype_get_string;
+	__typeof__(fdisk_save_user_sector_size) *save_user_sector_size;
+	__typeof__(fdisk_set_disklabel_id_from_string) *set_disklabel_id_from_string;
+	__typeof__(fdisk_table_get_nents) *table_get_nents;
+	__typeof__(fdisk_table_get_partition) *table_get_partition;
+	__typeof__(fdisk_unref_context) *unref_context;
+	__typeof__(fdisk_unref_partition) *unref_partition;
+	__typeof__(fdisk_unref_parttype) *unref_parttype;
+	__typeof__(fdisk_unref_table) *unref_table;
+	__typeof__(fdisk_write_disklabel) *write_disklabel;
+} fdisk;
+#define CALL(name)                          \
+	{                                   \
+		"fdisk_" #name, &fdisk.name \
+	}
+static const struct library_call calls[] = {
+	CALL(add_partition),
+	CALL(assign_device_by_fd),
+	CALL(create_disklabel),
+	CALL(disable_dialogs),
+	CALL(enable_bootbits_protection),
+	CALL(get_disklabel_id),
+	CALL(get_label),
+	CALL(get_partitions),
+	CALL(gpt_get_partition_attrs),
+	CALL(gpt_set_partition_attrs),
+	CALL(has_label),
+	CALL(is_labeltype),
+	CALL(label_get_name),
+	CALL(label_get_parttype_from_string),
+	CALL(new_context),
+	CALL(new_partition),
+	CALL(new_unknown_parttype),
+	CALL(partition_get_name),
+	CALL(partition_get_partno),
+	CALL(partition_get_size),
+	CALL(partition_get_start),
+	CALL(partition_get_type),
+	CALL(partition_get_uuid),
+	CALL(partition_has_size),
+	CALL(partition_has_start),
+	CALL(partition_set_name),
+	CALL(partition_set_partno),
+	CALL(partition_set_size),
+	CALL(partition_set_start),
+	CALL(partition_set_type),
+	CALL(partition_set_uuid),
+	CALL(partition_size_explicit),
+	CALL(parttype_get_string),
+	CALL(save_user_sector_size),
+	CALL(set_disklabel_id_from_string),
+	CALL(table_get_nents),
+	CALL(table_get_partition),
+	CALL(unref_context),
+	CALL(unref_partition),
+	CALL(unref_parttype),
+	CALL(unref_table),
+	CALL(write_disklabel),
+};
+#undef CALL
+static struct library library = { .so = "libfdisk.so.1", .calls = calls, .n = ARRAY_LEN(calls) };
+
 static void context_freep(struct fdisk_context **c)
 {
-	fdisk_unref_context(*c);
+	if (*c)
+		fdisk.unref_context(*c);
 }
 #define _context_ _cleanup_(context_freep)
 
 static void parts_freep(struct fdisk_table **t)
 {
-	fdisk_unref_table(*t);
+	if (*t)
+		fdisk.unref_table(*t);
 }
 #define _parts_ _cleanup_(parts_freep)
 
 static void part_freep(struct fdisk_partition **p)
 {
-	fdisk_unref_partition(*p);
+	if (*p)
+		fdisk.unref_partition(*p);
 }
 #define _part_ _cleanup_(part_freep)
 
 static int assign(int fd, const char *name, bool read_only, struct fdisk_context **ret,
 		  struct fault *f)
 {
-	_context_ struct fdisk_context *c = fdisk_new_context();
-	int r;
+	_context_ struct fdisk_context *c = NULL;
+	int r = library_load(&library, f);
 
+	if (r < 0)
+		return r;
+	c = fdisk.new_context();
 	if (!c)
 		return fault_set(f, ENOMEM, "%s: out of memory", name);
 	/* an image's sectors are 512 bytes, whatever the file system that it lies on prefers */
-	fdisk_save_user_sector_size(c, PTABLE_SECTOR, PTABLE_SECTOR);
-	fdisk_disable_dialogs(c, 1);
-	fdisk_enable_bootbits_protection(c, 1);
-	r = fdisk_assign_device_by_fd(c, fd, name, read_only);
+	fdisk.save_user_sector_size(c, PTABLE_SECTOR, PTABLE_SECTOR);
+	fdisk.disable_dialogs(c, 1);
+	fdisk.enable_bootbits_protection(c, 1);
+	r = fdisk.assign_device_by_fd(c, fd, name, read_only);
 	if (r < 0)
 		return fault_set(f, -r, "%s: its partition table cannot be read: %s", name,
 				 strerror(-r));
@@ -57,16 +159,16 @@ static void copy_text(char *to, size_t size, const char *from)
 
 static void read_entry(struct fdisk_context *c, struct fdisk_partition *pa, struct ptable *t)
 {
-	struct fdisk_parttype *type = fdisk_partition_get_type(pa);
+	struct fdisk_parttype *type = fdisk.partition_get_type(pa);
 	struct partition p = {
-		.start = fdisk_partition_get_start(pa) * PTABLE_SECTOR,
-		.size = fdisk_partition_get_size(pa) * PTABLE_SECTOR,
+		.start = fdisk.partition_get_start(pa) * PTABLE_SECTOR,
+		.size = fdisk.partition_get_size(pa) * PTABLE_SECTOR,
 	};
 
-	copy_text(p.name, sizeof p.name, fdisk_partition_get_name(pa));
-	copy_text(p.uuid, sizeof p.uuid, fdisk_partition_get_uuid(pa));
-	copy_text(p.type, sizeof p.type, type ? fdisk_parttype_get_string(type) : NULL);
-	fdisk_gpt_get_partition_attrs(c, fdisk_partition_get_partno(pa), &p.attributes);
+	copy_text(p.name, sizeof p.name, fdisk.partition_get_name(pa));
+	copy_text(p.uuid, sizeof p.uuid, fdisk.partition_get_uuid(pa));
+	copy_text(p.type, sizeof p.type, type ? fdisk.parttype_get_string(type) : NULL);
+	fdisk.gpt_get_partition_attrs(c, fdisk.partition_get_partno(pa), &p.attributes);
 	ptable_add(t, &p);
 }
 
@@ -76,13 +178,13 @@ static int read_entries(struct fdisk_context *c, const char *name, struct ptable
 	_parts_ struct fdisk_table *parts = NULL;
 	_free_ char *id = NULL;
 
-	if (fdisk_get_partitions(c, &parts) < 0 || fdisk_get_disklabel_id(c, &id) < 0)
+	if (fdisk.get_partitions(c, &parts) < 0 || fdisk.get_disklabel_id(c, &id) < 0)
 		return fault_set(f, EUCLEAN, "%s: its partition table is damaged", name);
 	copy_text(t->uuid, sizeof t->uuid, id);
-	for (size_t i = 0; i < fdisk_table_get_nents(parts); i++) {
-		struct fdisk_partition *pa = fdisk_table_get_partition(parts, i);
+	for (size_t i = 0; i < fdisk.table_get_nents(parts); i++) {
+		struct fdisk_partition *pa = fdisk.table_get_partition(parts, i);
 
-		if (fdisk_partition_has_start(pa) && fdisk_partition_has_size(pa))
+		if (fdisk.partition_has_start(pa) && fdisk.partition_has_size(pa))
 			read_entry(c, pa, t);
 	}
 	return 1;
@@ -111,12 +213,12 @@ int ptable_read(int fd, uint64_t size, const char *name, struct ptable *ret, str
 
 	if (r < 0)
 		return r;
-	if (!fdisk_has_label(c))
+	if (!fdisk.has_label(c))
 		return no_table(fd, size, name, f);
-	if (!fdisk_is_label(c, GPT))
+	if (!fdisk.is_labeltype(c, FDISK_DISKLABEL_GPT))
 		return fault_set(f, EUCLEAN,
 				 "%s has a partition table (%s) that is no GPT, or a damaged one",
-				 name, fdisk_label_get_name(fdisk_get_label(c, NULL)));
+				 name, fdisk.label_get_name(fdisk.get_label(c, NULL)));
 	r = read_entries(c, name, &t, f);
 	if (r > 0) {
 		*ret = t;
@@ -215,26 +317,26 @@ void ptable_add(struct ptable *t, const struct partition *p)
 static int add_entry(struct fdisk_context *c, size_t number, const struct partition *p,
 		     struct fault *f)
 {
-	_part_ struct fdisk_partition *pa = fdisk_new_partition();
+	_part_ struct fdisk_partition *pa = fdisk.new_partition();
 	struct fdisk_parttype *type =
-		fdisk_label_get_parttype_from_string(fdisk_get_label(c, NULL), p->type);
+		fdisk.label_get_parttype_from_string(fdisk.get_label(c, NULL), p->type);
 	int r;
 
 	/* a type that the library has no name for is one nevertheless */
 	if (!type)
-		type = fdisk_new_unknown_parttype(0, p->type);
-	fdisk_partition_set_partno(pa, number);
-	fdisk_partition_set_start(pa, p->start / PTABLE_SECTOR);
-	fdisk_partition_set_size(pa, p->size / PTABLE_SECTOR);
-	fdisk_partition_size_explicit(pa, 1);
-	fdisk_partition_set_name(pa, p->name);
-	fdisk_partition_set_type(pa, type);
-	fdisk_unref_parttype(type);
+		type = fdisk.new_unknown_parttype(0, p->type);
+	fdisk.partition_set_partno(pa, number);
+	fdisk.partition_set_start(pa, p->start / PTABLE_SECTOR);
+	fdisk.partition_set_size(pa, p->size / PTABLE_SECTOR);
+	fdisk.partition_size_explicit(pa, 1);
+	fdisk.partition_set_name(pa, p->name);
+	fdisk.partition_set_type(pa, type);
+	fdisk.unref_parttype(type);
 	if (*p->uuid)
-		fdisk_partition_set_uuid(pa, p->uuid);
-	r = fdisk_add_partition(c, pa, NULL);
+		fdisk.partition_set_uuid(pa, p->uuid);
+	r = fdisk.add_partition(c, pa, NULL);
 	if (r >= 0 && p->attributes)
-		r = fdisk_gpt_set_partition_attrs(c, number, p->attributes);
+		r = fdisk.gpt_set_partition_attrs(c, number, p->attributes);
 	if (r < 0)
 		return fault_set(f, -r, "partition %zu (%s) cannot be put at %llu: %s", number + 1,
 				 p->name, (unsigned long long)p->start, strerror(-r));
@@ -248,9 +350,9 @@ static int fill(int fd, const struct ptable *t, struct fault *f)
 
 	if (r < 0)
 		return r;
-	r = fdisk_create_disklabel(c, "gpt");
+	r = fdisk.create_disklabel(c, "gpt");
 	if (r >= 0 && *t->uuid)
-		r = fdisk_set_disklabel_id_from_string(c, t->uuid);
+		r = fdisk.set_disklabel_id_from_string(c, t->uuid);
 	if (r < 0)
 		return fault_set(f, -r, "a partition table cannot be made: %s", strerror(-r));
 	for (size_t i = 0; i < t->n; i++) {
@@ -258,7 +360,7 @@ static int fill(int fd, const struct ptable *t, struct fault *f)
 		if (r < 0)
 			return r;
 	}
-	r = fdisk_write_disklabel(c);
+	r = fdisk.write_disklabel(c);
 	return r < 0 ? fault_set(f, -r, "the partition table cannot be made: %s", strerror(-r)) : 0;
 }
 

@@ -62,8 +62,9 @@ int unpack_open(const struct unpack_source *source, const char *name, struct unp
 	if (!u->in.len)
 		return fault_set(f, ENODATA, "%s is empty", name);
 	u->format = sniff(&u->in);
-	if (u->format)
-		u->state = u->format->start();
+	r = u->format ? u->format->start(&u->state, f) : 0;
+	if (r < 0)
+		return r;
 	*ret = TAKE_PTR(u);
 	return 0;
 }
@@ -125,7 +126,7 @@ void unpack_freep(struct unpack **pu)
 
 	if (!u)
 		return;
-	if (u->format)
+	if (u->state)
 		u->format->stop(u->state);
 	free(u->name);
 	free(u);

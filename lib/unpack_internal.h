@@ -20,7 +20,7 @@ struct unpack_format {
 	const char *kind;
 	const char *magic;
 	size_t magic_len;
-	void *(*start)(void);
+	int (*start)(void **state, struct fault *f);
 	/* Decodes what it can of IN (its `at` moves on) into OUT, of SIZE bytes. Returns how many
 	 * bytes it made, which may be 0 when it wants more input; sets DONE when everything so far
 	 * is whole, so that the source may end here. */

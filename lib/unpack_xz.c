@@ -1,18 +1,36 @@
 /* xz, by liblzma, for unpack.c. */
+#include "lib/library.h"
 #include "lib/str.h"
 #include "lib/unpack_internal.h"
 
 #include <errno.h>
 #include <lzma.h>
 
-static void *xz_start(void)
-{
-	lzma_stream *s = mem_alloc(sizeof *s);
+static struct {
+	__typeof__(lzma_stream_decoder) *decoder;
+	__typeof__(lzma_code) *code;
+	__typeof__(lzma_end) *end;
+} xz;
+static const struct library_call calls[] = {
+	{ "lzma_stream_decoder", &xz.decoder },
+	{ "lzma_code", &xz.code },
+	{ "lzma_end", &xz.end },
+};
+static struct library library = { .so = "liblzma.so.5", .calls = calls, .n = ARRAY_LEN(calls) };
 
+static int xz_start(void **state, struct fault *f)
+{
+	lzma_stream *s;
+	int r = library_load(&library, f);
+
+	if (r < 0)
+		return r;
+	s = mem_alloc(sizeof *s);
 	*s = (lzma_stream)LZMA_STREAM_INIT;
-	if (lzma_stream_decoder(s, UNPACK_MEMORY, LZMA_CONCATENATED) != LZMA_OK)
+	if (xz.decoder(s, UNPACK_MEMORY, LZMA_CONCATENATED) != LZMA_OK)
 		abort(); /* out of memory, as mem_alloc has it */
-	return s;
+	*state = s;
+	return 0;
 }
 
 static ssize_t xz_wrong(lzma_ret r, const char *name, struct fault *f)
@@ -36,7 +54,7 @@ static ssize_t xz_step(void *state, struct unpack_input *in, void *out, size_t s
 	s->next_out = out;
 	s->avail_out = size;
 	/* LZMA_FINISH is what lets it tell an end from a stream that was cut off */
-	r = lzma_code(s, in->ended ? LZMA_FINISH : LZMA_RUN);
+	r = xz.code(s, in->ended ? LZMA_FINISH : LZMA_RUN);
 	in->at = in->len - s->avail_in;
 	*done = r == LZMA_STREAM_END;
 	if (r != LZMA_OK && r != LZMA_STREAM_END && r != LZMA_BUF_ERROR)
@@ -46,7 +64,7 @@ static ssize_t xz_step(void *state, struct unpack_input *in, void *out, size_t s
 
 static void xz_stop(void *state)
 {
-	lzma_end(state);
+	xz.end(state);
 	free(state);
 }
 

@@ -81,6 +81,7 @@ check-steps: $(BUILD)/tests/steps/drive $(BUILD)/tests/steps/member $(BUILD)/pho
 .PHONY: check-assets
 check-assets: ## downloads from servers with faults (root)
 	tests/image/assets.sh
+
 # In memory where there is any: it writes and syncs a disk of 1.2 GB some thirty times.
 .PHONY: flash-check
 flash-check: $(BUILD)/phoenix ## phoenix flash on files and loop devices (root)
