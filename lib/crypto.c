@@ -250,3 +250,21 @@ bool crypto_base64_decode(const char *text, size_t n, struct str *out)
 	str_add_n(out, (const char *)bytes, n / 4 * 3 - pad);
 	return true;
 }
+
+int crypto_key_pin(const char *cert_pem, char **ret, struct fault *f)
+{
+	_certs_ STACK_OF(X509) *certs = NULL;
+	unsigned char sum[32], text[64], *der = NULL;
+	int n, r = ossl_certs_read(cert_pem, &certs, f);
+
+	if (r < 0)
+		return r;
+	n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(sk_X509_value(certs, 0)), &der);
+	if (n <= 0)
+		return ossl_fault(f, EINVAL, "public key of a certificate");
+	crypto_sha256(der, (size_t)n, sum);
+	OPENSSL_free(der);
+	EVP_EncodeBlock(text, sum, sizeof sum);
+	*ret = mem_printf("sha256//%s", (const char *)text);
+	return 0;
+}

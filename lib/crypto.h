@@ -31,6 +31,10 @@ int crypto_key_new(enum key_form form, struct str *pem, struct fault *f);
 /* "EC PRIVATE KEY" (SEC1) or not, by its PEM header and by parsing it. */
 bool crypto_key_is_sec1(const char *pem);
 
+/* "sha256//BASE64" of the public key in the first certificate of PEM, as curl pins it; the
+ * caller's. */
+int crypto_key_pin(const char *cert_pem, char **ret, struct fault *f);
+
 struct cert_request {
 	const char *common_name, *organization; /* organization may be NULL */
 	bool is_ca;

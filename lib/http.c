@@ -130,8 +130,10 @@ static void set_tls(struct transfer *t)
 	const struct http_request *rq = t->rq;
 
 	set_long(t, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
-	set_long(t, CURLOPT_SSL_VERIFYPEER, 1);
-	set_long(t, CURLOPT_SSL_VERIFYHOST, 2);
+	set_long(t, CURLOPT_SSL_VERIFYPEER, rq->pinned_key == NULL);
+	set_long(t, CURLOPT_SSL_VERIFYHOST, rq->pinned_key ? 0 : 2);
+	if (rq->pinned_key)
+		set_ptr(t, CURLOPT_PINNEDPUBLICKEY, rq->pinned_key);
 	if (rq->ca_pem) {
 		set_blob(t, CURLOPT_CAINFO_BLOB, rq->ca_pem);
 		/* the folder of the system's CAs would stay trusted beside the one given */
@@ -154,6 +156,10 @@ static void set_limits(struct transfer *t)
 	/* a name server that does not answer must not hold the end of the request either */
 	set_long(t, CURLOPT_QUICK_EXIT, 1);
 	set_long(t, CURLOPT_TIMEOUT_MS, timeout);
+	if (rq->stall_s) {
+		set_long(t, CURLOPT_LOW_SPEED_TIME, rq->stall_s);
+		set_long(t, CURLOPT_LOW_SPEED_LIMIT, 1);
+	}
 	set_long(t, CURLOPT_CONNECTTIMEOUT_MS,
 		 rq->connect_timeout_ms ? rq->connect_timeout_ms : timeout);
 }
@@ -276,6 +282,7 @@ static int to_errno(const struct transfer *t, CURLcode code)
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_ISSUER_ERROR:
 	case CURLE_SSL_CLIENTCERT:
+	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
 		return EACCES;
 	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_RECV_ERROR:

@@ -9,19 +9,24 @@
 #include <stdint.h>
 
 struct http_request {
-	const char *method;	 /* NULL = GET */
+	const char *method; /* NULL = GET */
 	const char *url;
 	const char *const *headers; /* "Name: value", NULL-terminated, or NULL */
 	const void *body;
 	size_t body_len;
-	const char *ca_pem;	 /* NULL: the system's CAs */
+	const char *ca_pem; /* NULL: the system's CAs */
+	/* "sha256//BASE64" of the server's public key (crypto_key_pin): it counts instead of every
+	 * CA, name and date. For a server that made its key a moment ago, and a client whose clock
+	 * nobody has set yet. NULL: none. */
+	const char *pinned_key;
 	const char *cert_pem, *key_pem; /* client certificate, or NULL */
 	const char *user, *password;	/* basic auth, or NULL */
 	const char *bearer;
-	const char *connect_to;	 /* "HOST:PORT:ADDRESS:PORT" as curl's CONNECT_TO, or NULL */
-	int timeout_ms;		 /* whole request; 0 = 10 s */
-	int connect_timeout_ms;	 /* 0 = same as timeout */
-	size_t max_bytes;	 /* 0 = 4 MiB, or no limit with on_data; more is -EFBIG */
+	const char *connect_to; /* "HOST:PORT:ADDRESS:PORT" as curl's CONNECT_TO, or NULL */
+	int timeout_ms;		/* whole request; 0 = 10 s */
+	int stall_s;		/* this long almost nothing arrives: -ETIMEDOUT; 0 = no limit */
+	int connect_timeout_ms; /* 0 = same as timeout */
+	size_t max_bytes;	/* 0 = 4 MiB, or no limit with on_data; more is -EFBIG */
 	/* For streams (watch, downloads): called with each piece of a 2xx answer instead of
 	 * keeping it (the body of another status is kept: it says what is wrong). Negative ends it
 	 * and is returned. */
