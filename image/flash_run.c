@@ -1,10 +1,8 @@
 /* phoenix flash: shows what is on the disk, has its name typed, and does it (flash.h). */
 #include "image/commands.h"
-#include "image/flash.h"
-#include "image/flash_seed.h"
+#include "image/flash_job.h"
 #include "lib/command.h"
 #include "lib/log.h"
-#include "lib/meter.h"
 #include "lib/units.h"
 
 #include <errno.h>
@@ -30,38 +28,6 @@ struct request {
 	bool wipe, yes;
 };
 
-/* Everything that is known before the first byte is written. */
-struct work {
-	struct source *source;
-	struct flash_seed seed;
-	struct target target;
-	struct layout layout;
-};
-
-static volatile sig_atomic_t stop;
-
-static void on_signal(int number)
-{
-	stop = number;
-}
-
-static void catch_signals(void)
-{
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction act = { .sa_handler = on_signal };
-
-	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-		sigaction(numbers[i], &act, NULL);
-}
-
-static void work_free(struct work *w)
-{
-	source_freep(&w->source);
-	flash_seed_free(&w->seed);
-	target_close(&w->target);
-	layout_free(&w->layout);
-}
-
 /* The first one fills F; the others are said at once, so that one run tells all. */
 static void also(struct fault *f, const struct fault *one)
 {
@@ -71,50 +37,18 @@ static void also(struct fault *f, const struct fault *one)
 		*f = *one;
 }
 
-static int open_all(const struct request *q, struct work *w, struct fault *f)
+static int open_all(const struct request *q, struct flash_job *j, struct fault *f)
 {
 	struct fault image = { 0 }, seed = { 0 }, target = { 0 };
 
-	target_open(q->device, &w->target, &target);
-	flash_seed_read(q->seed, &w->seed, &seed);
-	if (source_open(q->image, q->sha256, &w->source, &image) >= 0)
-		layout_image(&w->source->table, w->source->name, &image);
+	target_open(q->device, &j->target, &target);
+	flash_seed_read(q->seed, &j->seed, &seed);
+	if (source_open(q->image, q->sha256, &j->source, &image) >= 0)
+		layout_image(&j->source->table, j->source->name, &image);
 	also(f, &image);
 	also(f, &seed);
 	also(f, &target);
 	return -f->code;
-}
-
-static const struct node_config *node_of(const struct work *w)
-{
-	return &w->seed.seed->config->nodes[w->seed.seed->self];
-}
-
-static int plan(const struct request *q, struct work *w, struct fault *f)
-{
-	const struct target *t = &w->target;
-	int r;
-	const struct layout_wish wish = {
-		.image = &w->source->table,
-		.disk = &t->table,
-		.disk_size = t->size,
-		.seed_size = w->seed.bytes.len,
-		.wipe = q->wipe,
-		.no_data = node_of(w)->data != NULL,
-	};
-
-	if (t->no_table.code && !q->wipe)
-		return fault_set(f, EUCLEAN,
-				 "%s: whether there is a phoenix-data on it cannot be told. Repair "
-				 "the table (sgdisk, sfdisk), or --wipe erases all",
-				 t->no_table.text);
-	r = layout_make(&wish, t->path, &w->layout, f);
-	if (r < 0 || !w->layout.kept)
-		return r;
-	r = flash_data_fits(t->path, &w->layout.data, w->seed.seed, f);
-	if (r < 0)
-		return fault_wrap(f, "%s (--wipe erases it)", t->path);
-	return 0;
 }
 
 static void show_disk(const struct target *t)
@@ -133,26 +67,26 @@ static void show_disk(const struct target *t)
 		fprintf(stderr, "       %s\n", line);
 }
 
-static void show(const struct work *w)
+static void show(const struct flash_job *j)
 {
-	const struct cluster_config *c = w->seed.seed->config;
-	const struct layout *l = &w->layout;
+	const struct cluster_config *c = j->seed.seed->config;
+	const struct layout *l = &j->layout;
 	char size[32];
 
-	show_disk(&w->target);
+	show_disk(&j->target);
 	units_bytes(l->image_end, size, sizeof size);
-	fprintf(stderr, "image  %s (%s), %s; %s%s\n", w->source->name,
-		unpack_kind(w->source->unpack), size,
-		*w->source->expected ? "SHA-256 is to be " : "its SHA-256 is compared with nothing",
-		w->source->expected);
-	fprintf(stderr, "seed   %s of cluster %s, description %.12s%s\n", node_of(w)->name, c->name,
-		c->digest, w->seed.seed->wipe ? "; the node may erase its data disk" : "");
+	fprintf(stderr, "image  %s (%s), %s; %s%s\n", j->source->name,
+		unpack_kind(j->source->unpack), size,
+		*j->source->expected ? "SHA-256 is to be " : "its SHA-256 is compared with nothing",
+		j->source->expected);
+	fprintf(stderr, "seed   %s of cluster %s, description %.12s%s\n", flash_job_node(j)->name,
+		c->name, c->digest, j->seed.seed->wipe ? "; the node may erase its data disk" : "");
 	units_bytes(l->data.size, size, sizeof size);
 	if (l->kept)
 		fprintf(stderr, "Everything on %s is lost, but " LAYOUT_DATA " (%s) is kept.\n",
-			w->target.path, size);
+			j->target.path, size);
 	else
-		fprintf(stderr, "Everything on %s is lost.\n", w->target.path);
+		fprintf(stderr, "Everything on %s is lost.\n", j->target.path);
 }
 
 /* Standard input may be the image. */
@@ -193,63 +127,40 @@ static int confirm(const struct request *q, const struct target *t, struct fault
 	return q->yes ? 0 : ask(q, t, f);
 }
 
-static void progress(void *user, enum flash_phase phase, uint64_t done, uint64_t total)
-{
-	static const char *const names[] = {
-		[FLASH_WRITE] = "writing", [FLASH_VERIFY] = "reading back"
-	};
-	struct meter *m = user;
-
-	if (!m->what || !str_eq(m->what, names[phase]))
-		meter_begin(m, names[phase]);
-	meter_show(m, done, total);
-}
-
 /* What a person holds now, when it did not go to its end. */
-static void tell_half(const struct work *w)
+static void tell_half(const struct flash_job *j)
 {
 	log_error(
 		"phoenix flash: %s does not boot now, on purpose: it is not written to its end%s. "
 		"Flash it again",
-		w->target.path, w->layout.kept ? "; its phoenix-data is as it was" : "");
+		j->target.path, j->layout.kept ? "; its phoenix-data is as it was" : "");
 }
 
-static int write_disk(struct work *w, struct fault *f)
+static int write_disk(struct flash_job *j, struct fault *f)
 {
-	struct meter meter = { 0 };
-	const struct flash x = { .target = &w->target,
-				 .source = w->source,
-				 .layout = &w->layout,
-				 .seed = &w->seed.bytes,
-				 .progress = progress,
-				 .user = &meter,
-				 .stop = &stop };
 	bool begun = false;
-	int r;
+	int r = flash_job_write(j, NULL, NULL, &begun, f);
 
-	catch_signals();
-	r = flash_write(&x, &begun, f);
-	meter_end(&meter);
 	if (r < 0 && begun)
-		tell_half(w);
+		tell_half(j);
 	if (r < 0)
 		return r;
-	printf("%s: %s, SHA-256 %s, with the seed of %s\n", w->target.path, w->source->name,
-	       w->source->sha256, node_of(w)->name);
+	printf("%s: %s, SHA-256 %s, with the seed of %s\n", j->target.path, j->source->name,
+	       j->source->sha256, flash_job_node(j)->name);
 	return EXIT_DONE;
 }
 
-static int flash(const struct request *q, struct work *w, struct fault *f)
+static int flash(const struct request *q, struct flash_job *j, struct fault *f)
 {
-	int r = open_all(q, w, f);
+	int r = open_all(q, j, f);
 
 	if (r >= 0)
-		r = plan(q, w, f);
+		r = flash_job_plan(j, q->wipe, f);
 	if (r >= 0)
-		show(w);
+		show(j);
 	if (r >= 0)
-		r = confirm(q, &w->target, f);
-	return r < 0 ? r : write_disk(w, f);
+		r = confirm(q, &j->target, f);
+	return r < 0 ? r : write_disk(j, f);
 }
 
 int flash_run(int argc, char **argv, struct fault *f)
@@ -262,7 +173,7 @@ int flash_run(int argc, char **argv, struct fault *f)
 						  { "yes", 0, NULL, &q.yes, NULL },
 						  { "serial", 0, &q.serial, NULL, NULL },
 						  { 0 } };
-	struct work w = { .target = TARGET_NONE };
+	_flash_job_ struct flash_job j = FLASH_JOB_NONE;
 	int r = command_options(options, argc, argv, f);
 
 	if (r < 0)
@@ -271,7 +182,5 @@ int flash_run(int argc, char **argv, struct fault *f)
 		return fault_set(f, EINVAL,
 				 "--image, --seed and one disk, please; see phoenix flash --help");
 	q.device = argv[r];
-	r = flash(&q, &w, f);
-	work_free(&w);
-	return r;
+	return flash(&q, &j, f);
 }

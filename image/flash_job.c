@@ -1,0 +1,109 @@
+/* See flash_job.h. */
+#include "image/flash_job.h"
+
+#include "lib/meter.h"
+
+#include <errno.h>
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number)
+{
+	stop = number;
+}
+
+static void catch_signals(void)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction act = { .sa_handler = on_signal };
+
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		sigaction(numbers[i], &act, NULL);
+}
+
+const struct node_config *flash_job_node(const struct flash_job *j)
+{
+	return &j->seed.seed->config->nodes[j->seed.seed->self];
+}
+
+int flash_job_plan(struct flash_job *j, bool wipe, struct fault *f)
+{
+	const struct target *t = &j->target;
+	int r;
+	const struct layout_wish wish = {
+		.image = &j->source->table,
+		.disk = &t->table,
+		.disk_size = t->size,
+		.seed_size = j->seed.bytes.len,
+		.wipe = wipe,
+		.no_data = flash_job_node(j)->data != NULL,
+	};
+
+	if (t->no_table.code && !wipe)
+		return fault_set(f, EUCLEAN,
+				 "%s: whether there is a " LAYOUT_DATA " on it cannot be told. "
+				 "Repair the table (sgdisk, sfdisk), or --wipe erases all",
+				 t->no_table.text);
+	r = layout_make(&wish, t->path, &j->layout, f);
+	if (r < 0 || !j->layout.kept)
+		return r;
+	r = flash_data_fits(t->path, &j->layout.data, j->seed.seed, f);
+	if (r < 0)
+		return fault_wrap(f, "%s (--wipe erases it)", t->path);
+	j->owned = r > 0;
+	return 0;
+}
+
+struct watch {
+	struct meter meter;
+	void (*tell)(void *user, enum flash_phase phase, unsigned percent);
+	void *user;
+	unsigned told; /* percent + 1 of the phase; 0 nothing yet */
+};
+
+static void progress(void *user, enum flash_phase phase, uint64_t done, uint64_t total)
+{
+	static const char *const names[] = {
+		[FLASH_WRITE] = "writing", [FLASH_VERIFY] = "reading back"
+	};
+	struct watch *w = user;
+	unsigned percent = total ? (unsigned)(done * 100 / total) : 100;
+
+	if (!w->meter.what || !str_eq(w->meter.what, names[phase])) {
+		meter_begin(&w->meter, names[phase]);
+		w->told = 0;
+	}
+	meter_show(&w->meter, done, total);
+	if (w->tell && percent + 1 > w->told) {
+		w->told = percent + 1;
+		w->tell(w->user, phase, percent);
+	}
+}
+
+int flash_job_write(struct flash_job *j,
+		    void (*tell)(void *user, enum flash_phase phase, unsigned percent), void *user,
+		    bool *begun, struct fault *f)
+{
+	struct watch w = { .tell = tell, .user = user };
+	const struct flash x = { .target = &j->target,
+				 .source = j->source,
+				 .layout = &j->layout,
+				 .seed = &j->seed.bytes,
+				 .progress = progress,
+				 .user = &w,
+				 .stop = &stop };
+	int r;
+
+	catch_signals();
+	r = flash_write(&x, begun, f);
+	meter_end(&w.meter);
+	return r;
+}
+
+void flash_job_free(struct flash_job *j)
+{
+	source_freep(&j->source);
+	flash_seed_free(&j->seed);
+	target_close(&j->target);
+	layout_free(&j->layout);
+}
