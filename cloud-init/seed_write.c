@@ -1,9 +1,9 @@
 /* phoenix seed: what each node is told, as a NoCloud folder and as an image for a stick or a
  * virtual disk. */
-#include "cloud-init/cluster_folder.h"
 #include "cloud-init/commands.h"
 #include "cloud-init/seed.h"
 #include "cloud-init/seed_files.h"
+#include "cloud-init/seed_write.h"
 #include "lib/command.h"
 #include "lib/proc.h"
 #include "lib/staging.h"
@@ -235,8 +235,8 @@ static int check_ours(const char *out, struct fault *f)
 	return 0;
 }
 
-static int write_all(const struct cluster_folder *c, const char *out, const struct strv *only,
-		     const struct strv *wipe, struct fault *f)
+int seed_write_all(const struct cluster_folder *c, const char *out, const struct strv *only,
+		   const struct strv *wipe, struct fault *f)
 {
 	_staging_ struct staging st = { .fs.fd = -1 };
 	int r = check_ours(out, f);
@@ -275,7 +275,7 @@ int seed_run(int argc, char **argv, struct fault *f)
 	    check_names(c.config, &only, "--node", f) < 0 ||
 	    check_names(c.config, &wipe, "--wipe", f) < 0 || check_wipe(&only, &wipe, f) < 0)
 		return -f->code;
-	r = write_all(&c, out, &only, &wipe, f);
+	r = seed_write_all(&c, out, &only, &wipe, f);
 	if (r < 0)
 		return r;
 	printf("%s: seeds of cluster %s, description %.12s%s\n", out, c.config->name,

@@ -10,6 +10,14 @@
 
 #define HEX "0123456789abcdef"
 
+static int end_of_stream(struct source *s, struct fault *f)
+{
+	int (*ended)(void *user, struct fault *f) = s->ended;
+
+	s->ended = NULL;
+	return ended ? ended(s->user, f) : 0;
+}
+
 static ssize_t read_packed(void *user, void *buf, size_t n, struct fault *f)
 {
 	struct source *s = user;
@@ -20,6 +28,11 @@ static ssize_t read_packed(void *user, void *buf, size_t n, struct fault *f)
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return fault_errno(f, "%s at byte %llu", s->name, (unsigned long long)s->packed);
+	if (got == 0) {
+		int r = end_of_stream(s, f);
+
+		return r < 0 ? r : 0;
+	}
 	crypto_hash_add(s->hash, buf, (size_t)got);
 	s->packed += (uint64_t)got;
 	return got;
@@ -100,14 +113,41 @@ static int read_head(struct source *s, struct fault *f)
 	return r < 0 ? r : 0;
 }
 
-int source_open(const char *path, const char *sha256, struct source **ret, struct fault *f)
+static struct source *source_new(const char *name)
 {
-	_source_ struct source *s = mem_alloc(sizeof *s);
-	int r;
+	struct source *s = mem_alloc(sizeof *s);
 
-	s->name = mem_strdup(str_eq(path, "-") ? "standard input" : path);
+	s->name = mem_strdup(name);
+	s->fd = -1;
 	s->hash = crypto_hash_new();
 	s->raw = (struct unpack_source){ read_packed, s };
+	return s;
+}
+
+int source_open_fd(int fd, const char *name, const char *sha256, uint64_t size,
+		   int (*ended)(void *user, struct fault *f), void *user, struct source **ret,
+		   struct fault *f)
+{
+	_source_ struct source *s = source_new(name);
+	int r;
+
+	s->fd = fd;
+	s->packed_size = size;
+	s->ended = ended;
+	s->user = user;
+	memcpy(s->expected, sha256, sizeof s->expected);
+	r = read_head(s, f);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(s);
+	return 0;
+}
+
+int source_open(const char *path, const char *sha256, struct source **ret, struct fault *f)
+{
+	_source_ struct source *s = source_new(str_eq(path, "-") ? "standard input" : path);
+	int r;
+
 	r = open_file(s, path, f);
 	if (r >= 0)
 		r = expect(s, path, sha256, f);
@@ -152,7 +192,8 @@ void source_freep(struct source **ps)
 	unpack_freep(&s->unpack);
 	if (s->hash)
 		crypto_hash_end(s->hash, sum);
-	fd_closep(&s->fd);
+	fd_closep(&s->fd); /* before the other side is waited for: it may be writing */
+	end_of_stream(s, NULL);
 	ptable_free(&s->table);
 	free(s->head);
 	free(s->name);

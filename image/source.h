@@ -18,12 +18,20 @@ struct source {
 	struct crypto_hash *hash;
 	struct unpack_source raw;
 	struct unpack *unpack;
+	int (*ended)(void *user, struct fault *f); /* source_open_fd's; NULL once called */
+	void *user;
 };
 #define _source_ _cleanup_(source_freep)
 
 /* Opens PATH ("-": standard input), reads the beginning. SHA256 is what was published; NULL: what
  * PATH.sha256 says, if there is one. -EINVAL: no image of a disk. */
 int source_open(const char *path, const char *sha256, struct source **ret, struct fault *f);
+/* The same of FD, which becomes the source's, such as the end of a pipe: SIZE bytes (0: not known)
+ * called NAME. ENDED (may be NULL) is called once, when nothing more comes or is wanted, also when
+ * this fails: its error is why the stream ended early. */
+int source_open_fd(int fd, const char *name, const char *sha256, uint64_t size,
+		   int (*ended)(void *user, struct fault *f), void *user, struct source **ret,
+		   struct fault *f);
 /* The next bytes after the head: as unpack_read. For one thread at a time. */
 ssize_t source_read(struct source *s, void *buf, size_t n, struct fault *f);
 /* Reads what is left, and compares: -EBADMSG names both sums. */

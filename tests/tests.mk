@@ -13,7 +13,7 @@ check-fast: ## everything that needs no booted node
 	tests/deps test
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(MAKE) --no-print-directory -j$(JOBS) $(TESTS:%=$(BUILD)/tests/unit/%) $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
-	@$(MAKE) --no-print-directory unit fuzz-replay golden docs-check build-check check-assets check-steps flash-check sim sim-mutants
+	@$(MAKE) --no-print-directory unit fuzz-replay golden docs-check build-check check-assets check-steps check-flash sim sim-mutants
 	@$(MAKE) --no-print-directory check-asan shell-check
 
 check-lab: ## every lab case, and the API client against a real API server (root, about two hours with K3s)
@@ -82,10 +82,11 @@ check-steps: $(BUILD)/tests/steps/drive $(BUILD)/tests/steps/member $(BUILD)/pho
 check-assets: ## downloads from servers with faults (root)
 	tests/image/assets.sh
 
-# In memory where there is any: it writes and syncs a disk of 1.2 GB some thirty times.
-.PHONY: flash-check
-flash-check: $(BUILD)/phoenix ## phoenix flash on files and loop devices (root)
+# In memory where there is any: disks of 1.2 GB are written and synced some forty times.
+.PHONY: check-flash
+check-flash: $(BUILD)/phoenix ## phoenix flash, pxe and install on files, loop devices and a network of their own (root)
 	TMPDIR=$$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) tests/image/flash.sh $<
+	TMPDIR=$$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) tests/image/pxe.sh $<
 
 .PHONY: golden docs-check contract
 golden: $(BUILD)/phoenix ## inputs in, trees out, each run twice

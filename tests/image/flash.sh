@@ -7,7 +7,6 @@ set -euo pipefail
 PHOENIX=$(realpath "$1")
 REPO=$(realpath "$(dirname "$0")/../..")
 DIR=$(mktemp -d)
-PASSED=0 FAILED=0 SKIPPED=0
 LOOPS=()
 
 clean_up() {
@@ -20,11 +19,8 @@ clean_up() {
 }
 trap clean_up EXIT
 cd "$DIR"
-
-ok() { PASSED=$((PASSED + 1)); }
-bad() { FAILED=$((FAILED + 1)); printf 'FAILED: %s\n' "$*" >&2; sed 's/^/    /' err >&2; }
-must() { local what=$1; shift; if "$@" >out 2>err; then ok; else bad "$what"; fi; }
-is() { if [ "$2" = "$3" ]; then ok; else bad "$1: \`$2', expected \`$3'"; fi; }
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$REPO/tests/image/lib.sh"
 
 # flash STATUS TEXT ARGUMENT...: ends with STATUS and says TEXT (on stderr).
 flash() {
@@ -34,31 +30,6 @@ flash() {
 	if [ "$status" != "$wanted" ]; then bad "flash $*: status $status, expected $wanted"
 	elif ! grep -qF -- "$text" err; then bad "flash $*: does not say \`$text'"
 	else ok; fi
-}
-
-# table DISK: its partitions, without what is made anew each time.
-table() { sfdisk -d "$1" 2>/dev/null | sed -nE 's/^[^ ]+ : start= *([0-9]+), size= *([0-9]+), type=([0-9A-F-]+), uuid=[^,]+/\1 \2 \3/p'; }
-# part DISK NAME: start and size in sectors.
-part() { table "$1" | awk -v n="name=\"$2\"" 'index($0, n) {print $1, $2 + 0}'; }
-content() { dd if="$1" bs=512 skip="$2" count="$3" status=none | sha256sum; }
-# ends DISK START SIZE: the same of the first 64 MiB and the last: what anything but a copy would touch.
-ends() { { content "$1" "$2" 131072; content "$1" $(($2 + $3 - 2048)) 2048; } | sha256sum; }
-# bootable DISK: has boot code and a root.
-bootable() { head -c 4 "$1" | grep -q '^BOOT' && [ -n "$(part "$1" phoenix-root)" ]; }
-not_bootable() { if bootable "$1"; then bad "$2: it would boot"; else ok; fi; }
-will_boot() { if bootable "$1"; then ok; else bad "$2: it would not boot"; fi; }
-
-# image FILE MIB [TYPE]: boot code, an ESP and a root of MIB, with contents that tell.
-image() {
-	truncate -s "$(($2 + 12))M" "$1"
-	sfdisk -q "$1" <<-EOT
-		label: gpt
-		start=2048, size=16384, name=phoenix-esp, type=uefi
-		size=$(($2 * 2048)), name=phoenix-root, type=${3:-4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709}
-	EOT
-	printf BOOT | dd of="$1" conv=notrunc status=none
-	head -c "$2"M /dev/zero | openssl enc -aes-128-ctr -K "$(printf %032d 1)" -iv "$(printf %032d "$2")" |
-		dd of="$1" bs=1M seek=9 conv=notrunc status=none
 }
 
 make_inputs() {
@@ -77,26 +48,10 @@ make_inputs() {
 	if command -v zstd >/dev/null; then zstd -q disk.img; else cp disk.img.xz disk.img.zst; fi
 }
 
-same_root() {
-	local from to
-	read -r from size < <(part "$2" phoenix-root)
-	read -r to _ < <(part "$1" phoenix-root)
-	is "root of $1 as in $2" "$(content "$1" "$to" "$size")" "$(content "$2" "$from" "$size")"
-}
-
-seed_is() {
-	local start
-	read -r start _ < <(part "$1" CIDATA)
-	is "seed on $1" "$(content "$1" "$start" 2048)" "$(sha256sum <"$2")"
-}
-
-# The least that an image and a data partition fit on: nothing here is about size.
-blank() { rm -f target; truncate -s 1200M target; }
-
 writes() {
 	local i start
 	for i in disk.img disk.img.xz disk.img.zst; do
-		blank
+		blank target
 		flash 0 "" --image "$i" --seed seeds/phoenix-a --yes target
 		same_root target disk.img
 		seed_is target seeds/phoenix-a.img
@@ -110,53 +65,34 @@ writes() {
 	EOT
 	)"
 	is "sfdisk's opinion" "$(sfdisk --verify target 2>&1 | grep -c 'No errors detected')" 1
-	blank
+	blank target
 	must "standard input" "$PHOENIX" flash --image - --seed seeds/phoenix-a --yes target <disk.img.xz
 	same_root target disk.img
-	blank
+	blank target
 	flash 0 "" --image disk.img --seed seeds2/phoenix-b.img --yes target
 	is "no data partition beside a data: disk" "$(part target phoenix-data)" ""
 	# what an older life left where the data goes must not be taken for data
-	blank
+	blank target
 	mkfs.ext4 -q -F -L phoenix-data -E offset=$((358400 * 512)) target 1000M
 	flash 0 "" --image disk.img --seed seeds/phoenix-a --yes target
 	read -r start _ < <(part target phoenix-data)
 	is "a new data partition is blank" "$(blkid -p -o value -s LABEL -O $((start * 512)) target || true)" ""
 }
 
-# exchange_ca IMAGE: SHA-256 of the cluster's certificate, by which a data partition knows its cluster.
-exchange_ca() {
-	mcopy -i "$1" ::phoenix-seed.yaml - | awk '/^  exchange:/ {in_exchange = 1}
-		in_exchange && /BEGIN CERTIFICATE/ {on = 1}
-		on {sub(/^ +/, ""); print}
-		on && /END CERTIFICATE/ {exit}' |
-		openssl x509 -outform DER | sha256sum | cut -d' ' -f1
-}
-
-# keep_data NODE: a disk as NODE leaves it, its data partition with a record.
+# keep_data NODE: a disk as NODE leaves it.
 keep_data() {
-	local start size ca
-	blank
+	blank target
 	"$PHOENIX" flash --image disk.img --seed "seeds/$1" --yes target >/dev/null 2>&1
-	read -r start size < <(part target phoenix-data)
-	ca=$(exchange_ca "seeds/$1.img")
-	mkdir -p data/state
-	printf '{"version":1,"cluster":"railiance","node":"%s","exchange_ca":"%s","wiped_by":""}\n' "$1" "$ca" >data/state/data.json
-	mkfs.ext4 -q -F -L phoenix-data -d data -E offset=$((start * 512)) target "$((size / 2))k"
-	DATA_START=$start DATA_SIZE=$size DATA_SUM=$(ends target "$start" "$size")
-}
-data_is_kept() {
-	is "$1: where the data is" "$(part target phoenix-data)" "$DATA_START $DATA_SIZE"
-	is "$1: the data" "$(ends target "$DATA_START" "$DATA_SIZE")" "$DATA_SUM"
+	data_of target seeds "$1"
 }
 
 keeps() {
 	keep_data phoenix-a
 	flash 0 "is kept" --image later.img --seed seeds/phoenix-a --yes target
-	data_is_kept "a later image"
+	data_is_kept target "a later image"
 	same_root target later.img
 	flash 1 "is the data disk of phoenix-a, and this node is phoenix-b" --image disk.img --seed seeds/phoenix-b --yes target
-	data_is_kept "refused"
+	data_is_kept target "refused"
 	same_root target later.img
 	flash 1 "belongs to another cluster" --image disk.img --seed seeds2/phoenix-a --yes target
 	flash 0 "Everything on" --image disk.img --seed seeds/phoenix-b --wipe --yes target
@@ -165,7 +101,7 @@ keeps() {
 	keep_data phoenix-a
 	image huge.img 200
 	flash 1 "--wipe erases it" --image huge.img --seed seeds/phoenix-a --yes target
-	data_is_kept "an image that is too large"
+	data_is_kept target "an image that is too large"
 	will_boot target "refused before anything was written"
 	rm huge.img
 }
@@ -209,9 +145,9 @@ breaks() {
 	flash 1 "is not what was published" --image disk.img.xz --sha256 "${good//[0-9]/0}" --seed seeds/phoenix-a --yes target
 	is "both sums" "$(grep -c "$good" err)" 1
 	not_bootable target "a wrong sum"
-	data_is_kept "a wrong sum"
+	data_is_kept target "a wrong sum"
 	flash 0 "" --image disk.img.xz --sha256 "$good" --seed seeds/phoenix-a --yes target
-	data_is_kept "and again"
+	data_is_kept target "and again"
 	head -c 20M disk.img.xz >short.xz
 	flash 1 "was cut off" --image short.xz --seed seeds/phoenix-a --yes target
 	not_bootable target "a short image"
@@ -223,7 +159,7 @@ breaks() {
 	printf XXXX | dd of=spoiled.xz bs=1 seek=25000000 conv=notrunc status=none
 	flash 1 "is spoiled" --image spoiled.xz --seed seeds/phoenix-a --yes target
 	not_bootable target "a spoiled image"
-	data_is_kept "three times"
+	data_is_kept target "three times"
 }
 
 # A pipe that breaks off, one that stalls while somebody stops it or pulls the plug.
@@ -243,17 +179,17 @@ interrupted() {
 		wait $pid 2>/dev/null || status=$?
 		is "status after $signal" "$status" "$([ $signal = TERM ] && echo 1 || echo 137)"
 		not_bootable target "stopped by $signal"
-		data_is_kept "stopped by $signal"
+		data_is_kept target "stopped by $signal"
 		rm pipe
 		flash 0 "" --image disk.img --seed seeds/phoenix-a --yes target
-		data_is_kept "after $signal, again"
+		data_is_kept target "after $signal, again"
 		will_boot target "after $signal, again"
 	done
 }
 
 at_once() {
 	local pid
-	blank
+	blank target
 	mkfifo pipe
 	"$PHOENIX" flash --image pipe --seed seeds/phoenix-a --yes target >first 2>&1 &
 	pid=$!
@@ -277,12 +213,11 @@ loop() {
 }
 
 devices() {
-	if ! losetup -f >/dev/null 2>&1; then
-		SKIPPED=$((SKIPPED + 1))
-		echo "skipped: devices (no loop devices)"
+	if [ "$(id -u)" != 0 ] || ! losetup -f >/dev/null 2>&1; then
+		skip "devices (not root, or no loop devices)"
 		return
 	fi
-	blank
+	blank target
 	loop target
 	flash 2 "type its name instead" --image disk.img --seed seeds/phoenix-a --yes "$LOOP"
 	flash 2 "another disk" --image disk.img --seed seeds/phoenix-a --yes --serial 5 "$LOOP"
@@ -313,7 +248,7 @@ named() {
 # A member of something larger, idle: no exclusive open would find it.
 members() {
 	local i
-	blank
+	blank target
 	# what a ZFS pool has in each label: a ring of uberblocks with its magic number
 	for i in {128..159}; do
 		printf '\x0c\xb1\xba\0\0\0\0\0' | dd of=target bs=1024 seek="$i" conv=notrunc status=none
@@ -322,10 +257,9 @@ members() {
 }
 
 sector_size() {
-	blank
+	blank target
 	if ! loop -b 4096 target 2>/dev/null; then
-		SKIPPED=$((SKIPPED + 1))
-		echo "skipped: sectors of 4096 bytes (losetup -b is not there)"
+		skip "sectors of 4096 bytes (losetup -b is not there)"
 		return
 	fi
 	flash 2 "sectors of 4096 bytes" --image disk.img --seed seeds/phoenix-a "$LOOP"
@@ -356,7 +290,6 @@ main() {
 	interrupted
 	at_once
 	devices
-	printf 'flash: %d passed, %d failed, %d skipped\n' "$PASSED" "$FAILED" "$SKIPPED"
-	[ "$FAILED" = 0 ]
+	summary flash
 }
 main

@@ -1,0 +1,59 @@
+/* The three machines as network boot sees them: who was booted, who was given what, how far each
+ * is. One lock, because several connections ask at a time. The rules of it: a token is good for one
+ * boot; a seed is given out once for a token, and to the address only that the order went to; a
+ * machine that is being written is not booted again; one that is done boots from its disk. */
+#pragma once
+
+#include "cloud-init/config.h"
+#include "image/order.h"
+
+#include <pthread.h>
+
+enum pxe_state { PXE_WAITED_FOR, PXE_BOOTED, PXE_ORDERED, PXE_WRITING, PXE_DONE, PXE_FAILED };
+
+/* Nothing heard of a machine that was writing for this long: it may be booted again. */
+#define PXE_SILENCE_MS 120000
+
+struct pxe_node {
+	const struct node_config *config;
+	bool wanted; /* is to be installed */
+	bool reinstall, wipe;
+	struct str seed; /* CIDATA image; erased on free */
+	char seed_sha256[65];
+	enum pxe_state state;
+	char token[65], peer[46];
+	bool seed_given;
+	int boots;
+	int64_t heard; /* ms, of timer_now() */
+	char step[64], error[400];
+	unsigned percent;
+};
+
+struct pxe_nodes {
+	pthread_mutex_t lock;
+	struct pxe_node v[NODE_COUNT];
+	uint64_t image_size;
+	char image_sha256[65];
+	bool changed;	     /* since the last look of who shows it */
+	struct strv reports; /* what a person should know, once each, in order */
+};
+
+void pxe_nodes_init(struct pxe_nodes *p);
+void pxe_nodes_free(struct pxe_nodes *p);
+
+/* MAC asks what to boot. 1: install, with a new token in TOKEN; 0: from its disk; -EBUSY: it is
+ * being written; -ENOENT: unknown machine. */
+int pxe_boot(struct pxe_nodes *p, const char *mac, char token[65]);
+/* With TOKEN, from PEER. -EPERM: no such token (any more), or from another address than the order;
+ * -EEXIST: the seed was given out. */
+int pxe_order(struct pxe_nodes *p, const char *token, const char *peer, struct order *ret);
+int pxe_seed(struct pxe_nodes *p, const char *token, const char *peer, struct str *ret);
+int pxe_image(struct pxe_nodes *p, const char *token, const char *peer);
+int pxe_tell(struct pxe_nodes *p, const char *token, const char *peer, const char *text,
+	     size_t len);
+
+/* A machine that is none of ours was heard of: said once. */
+void pxe_stranger(struct pxe_nodes *p, const char *mac);
+/* Every wanted machine is done. */
+bool pxe_all_done(struct pxe_nodes *p);
+const char *pxe_state_name(enum pxe_state s);

@@ -1,0 +1,26 @@
+/* A program that runs beside this one and ends with it: a server that is only needed while a command
+ * runs. (For programs that are waited for: lib/proc.h.) */
+#pragma once
+
+#include "lib/fault.h"
+#include "lib/str.h"
+
+#include <sys/types.h>
+
+struct child {
+	pid_t pid;
+	int out; /* what it writes to stdout and stderr; non-blocking */
+};
+#define _child_ _cleanup_(child_stop)
+#define CHILD_NONE                   \
+	{                            \
+		.pid = -1, .out = -1 \
+	}
+
+/* Starts ARGV (NULL at the end; looked up in PATH). It gets SIGTERM when this program ends, however
+ * that is. -ENOENT: there is no such program. */
+int child_start(const char *const *argv, struct child *ret, struct fault *f);
+/* 0: it runs; otherwise it has ended: a fault with its status. */
+int child_alive(struct child *c, struct fault *f);
+/* SIGTERM, and SIGKILL after three seconds. */
+void child_stop(struct child *c);
