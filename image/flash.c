@@ -32,25 +32,56 @@ static int stopped(const struct flash *x, struct fault *f)
 	return x->stop && *x->stop ? fault_set(f, EINTR, "stopped by signal %d", (int)*x->stop) : 0;
 }
 
-/* The copy at the end first: at every moment one of the two is whole. */
-static int write_table(const struct flash *x, const struct ptable *table, const void *boot,
-		       bool *begun, struct fault *f)
+/* What a disk begins and ends with. Made before anything is written: a table that cannot be is no
+ * reason to lose the old one. */
+struct edges {
+	unsigned char *head, *tail;
+};
+
+static void edges_free(struct edges *e)
+{
+	free(e->head);
+	free(e->tail);
+}
+#define _edges_ _cleanup_(edges_free)
+
+static int edges_make(const struct ptable *table, uint64_t size, const void *boot, struct edges *e,
+		      struct fault *f)
+{
+	e->head = mem_alloc(PTABLE_HEAD);
+	e->tail = mem_alloc(PTABLE_TAIL);
+	return ptable_make(table, size, boot, e->head, e->tail, f);
+}
+
+/* Is the table at the beginning whole, as a firmware would find it? */
+static bool head_is_sound(const struct flash *x)
+{
+	_free_ unsigned char *head = mem_alloc(PTABLE_HEAD);
+	_ptable_ struct ptable t = { 0 };
+
+	return target_read(x->target, head, PTABLE_HEAD, 0, NULL) >= 0 &&
+	       ptable_read_head(head, PTABLE_HEAD, x->target->path, &t, NULL) == 1;
+}
+
+static int write_one(const struct flash *x, const struct edges *e, bool head, struct fault *f)
 {
 	struct target *t = x->target;
-	_free_ unsigned char *head = mem_alloc(PTABLE_HEAD), *tail = mem_alloc(PTABLE_TAIL);
-	int r = ptable_make(table, t->size, boot, head, tail, f);
+	int r = head ? target_write(t, e->head, PTABLE_HEAD, 0, f)
+		     : target_write(t, e->tail, PTABLE_TAIL, t->size - PTABLE_TAIL, f);
 
-	if (r >= 0)
-		r = target_write(t, tail, PTABLE_TAIL, t->size - PTABLE_TAIL, f);
-	if (r >= 0)
-		r = target_sync(t, f);
-	if (r >= 0 && begun)
-		*begun = true;
-	if (r >= 0)
-		r = target_write(t, head, PTABLE_HEAD, 0, f);
-	if (r >= 0)
-		r = target_sync(t, f);
-	return r;
+	return r < 0 ? r : target_sync(t, f);
+}
+
+/* At every moment one of the two is whole: the copy is replaced first, unless it is all there is. */
+static int edges_write(const struct flash *x, const struct edges *e, bool *begun, struct fault *f)
+{
+	bool sound = head_is_sound(x);
+	int r;
+
+	*begun = *begun || !sound;
+	r = write_one(x, e, !sound, f);
+	*begun = *begun || r >= 0;
+	return r < 0 ? r : write_one(x, e, sound, f);
 }
 
 static ssize_t produce(void *user, void *buf, size_t n, struct fault *f)
@@ -184,9 +215,15 @@ static int verify(const struct flash *x, const struct proof *proof, struct fault
 
 int flash_write(const struct flash *x, bool *begun, struct fault *f)
 {
+	_edges_ struct edges interim = { 0 }, last = { 0 };
 	_proof_ struct proof proof = { 0 };
-	int r = write_table(x, &x->layout->interim, NULL, begun, f);
+	uint64_t size = x->target->size;
+	int r = edges_make(&x->layout->interim, size, NULL, &interim, f);
 
+	if (r >= 0)
+		r = edges_make(&x->layout->table, size, x->source->head, &last, f);
+	if (r >= 0)
+		r = edges_write(x, &interim, begun, f);
 	if (r >= 0)
 		r = write_contents(x, &proof, f);
 	if (r >= 0)
@@ -194,7 +231,7 @@ int flash_write(const struct flash *x, bool *begun, struct fault *f)
 	if (r >= 0)
 		r = stopped(x, f);
 	if (r >= 0)
-		r = write_table(x, &x->layout->table, x->source->head, NULL, f);
+		r = edges_write(x, &last, begun, f);
 	if (r >= 0)
 		target_rescan(x->target);
 	return r;

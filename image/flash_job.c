@@ -95,6 +95,7 @@ int flash_job_write(struct flash_job *j,
 	int r;
 
 	catch_signals();
+	j->source->stop = &stop;
 	r = flash_write(&x, begun, f);
 	meter_end(&w.meter);
 	return r;

@@ -113,6 +113,8 @@ static int ask(const struct request *q, const struct target *t, struct fault *f)
 
 static int confirm(const struct request *q, const struct target *t, struct fault *f)
 {
+	if (q->serial && !*q->serial)
+		return fault_set(f, EINVAL, "--serial is empty: many disks have no serial number");
 	if (q->serial && t->is_file)
 		return fault_set(f, EINVAL, "%s is a file and has no serial number", t->path);
 	if (q->serial && !str_eq(q->serial, t->serial))

@@ -91,13 +91,17 @@ static int read_record(const char *disk, const struct partition *data, struct st
 		       struct fault *f)
 {
 	_free_ char *where = mem_printf("%s?offset=%llu", disk, (unsigned long long)data->start);
-	const char *const argv[] = { "debugfs", "-R", "cat " DATA_RECORD_FILE, where, NULL };
+	const char *const argv[] = { "debugfs", "-c", "-R", "cat " DATA_RECORD_FILE, where, NULL };
 	_proc_ struct proc_result res = { 0 };
 	int r = proc_run(&(struct proc){ .argv = argv }, &res, f);
 
 	if (r < 0)
 		return r;
 	str_add_n(text, res.out.p ? res.out.p : "", res.out.len);
+	/* it ends with 0 whatever happened: only this one message says that nothing is there */
+	if (!text->len && !strstr(str_text(&res.err), "File not found"))
+		return fault_set(f, EIO, "debugfs: %.300s",
+				 res.err.len ? str_trim(res.err.p) : "no word");
 	return 0;
 }
 

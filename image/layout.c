@@ -24,6 +24,15 @@ static uint64_t down(uint64_t n)
 	return n / MIB * MIB;
 }
 
+static bool above_head(const struct ptable *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->v[i].start < PTABLE_HEAD || t->v[i].size > t->size ||
+		    t->v[i].start > t->size - t->v[i].size)
+			return false;
+	return true;
+}
+
 int layout_image(const struct ptable *image, const char *name, struct fault *f)
 {
 	size_t roots;
@@ -42,7 +51,7 @@ int layout_image(const struct ptable *image, const char *name, struct fault *f)
 		return fault_set(f, EINVAL,
 				 "%s: " LAYOUT_ROOT " is not its last partition and cannot grow",
 				 name);
-	if (ptable_end(image) + PTABLE_TAIL > image->size || image->v[0].start < PTABLE_HEAD)
+	if (ptable_end(image) + PTABLE_TAIL > image->size || !above_head(image))
 		return fault_set(f, EINVAL, "%s: its partitions do not leave room for the table",
 				 name);
 	return 0;

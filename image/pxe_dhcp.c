@@ -74,7 +74,7 @@ static bool is_mac(const char *s)
 /* "dnsmasq-dhcp[12]: 3456 DHCPDISCOVER(eth0) 52:54:00:00:00:0d ignored" */
 char *pxe_dhcp_stranger(const char *line)
 {
-	if (!str_ends(line, " ignored"))
+	if (!str_ends(line, " ignored") && !str_ends(line, " proxy-ignored"))
 		return NULL;
 	for (const char *p = line; *p; p++)
 		if ((p == line || p[-1] == ' ') && is_mac(p))

@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <poll.h>
 #include <unistd.h>
 
 #define HEX "0123456789abcdef"
+#define STOP_LOOK_MS 500
 
 static int end_of_stream(struct source *s, struct fault *f)
 {
@@ -23,6 +25,12 @@ static ssize_t read_packed(void *user, void *buf, size_t n, struct fault *f)
 	struct source *s = user;
 	ssize_t got;
 
+	/* a pipe may stand still for ever, and the one who waits is not the one who gets the signal */
+	do {
+		if (s->stop && *s->stop)
+			return fault_set(f, EINTR, "stopped by signal %d", (int)*s->stop);
+		got = poll(&(struct pollfd){ .fd = s->fd, .events = POLLIN }, 1, STOP_LOOK_MS);
+	} while (got == 0 || (got < 0 && errno == EINTR));
 	do
 		got = read(s->fd, buf, n);
 	while (got < 0 && errno == EINTR);

@@ -7,6 +7,8 @@
 #include "lib/ptable.h"
 #include "lib/unpack.h"
 
+#include <signal.h>
+
 struct source {
 	char *name; /* for messages */
 	int fd;
@@ -18,6 +20,7 @@ struct source {
 	struct crypto_hash *hash;
 	struct unpack_source raw;
 	struct unpack *unpack;
+	const volatile sig_atomic_t *stop; /* a signal number ends the reading: -EINTR; or NULL */
 	int (*ended)(void *user, struct fault *f); /* source_open_fd's; NULL once called */
 	void *user;
 };

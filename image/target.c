@@ -37,7 +37,7 @@ static int measure(struct target *t, struct fault *f)
 	if (t->is_file) {
 		if (fstat(t->fd, &st) < 0)
 			return fault_errno(f, "%s", t->path);
-		t->size = (uint64_t)st.st_size;
+		t->size = (uint64_t)st.st_size / PTABLE_SECTOR * PTABLE_SECTOR;
 		return 0;
 	}
 	if (ioctl(t->fd, BLKGETSIZE64, &t->size) < 0 || ioctl(t->fd, BLKSSZGET, &sector) < 0 ||

@@ -12,6 +12,11 @@
 /* GPT header (UEFI 2.10, 5.3.2): in sector 1; where its copy is, at byte 32. */
 #define GPT_MAGIC "EFI PART"
 #define GPT_COPY 32
+/* Where its entries are, how many, how large each is. A header decides how much the library reads. */
+#define GPT_ENTRIES 72
+#define GPT_COUNT 80
+#define GPT_ENTRY_SIZE 84
+#define GPT_COUNT_MAX 1024
 
 static struct {
 	__typeof__(fdisk_add_partition) *add_partition;
@@ -257,17 +262,29 @@ static int read_at(int fd, void *data, size_t n, off_t at, struct fault *f)
 	return fault_errno(f, "a file in memory");
 }
 
+static uint64_t number(const unsigned char *p, size_t at, size_t bytes)
+{
+	uint64_t n = 0;
+
+	while (bytes--)
+		n = n << 8 | p[at + bytes];
+	return n;
+}
+
 int ptable_read_head(const void *head, size_t head_len, const char *name, struct ptable *ret,
 		     struct fault *f)
 {
 	const unsigned char *gpt = (const unsigned char *)head + PTABLE_SECTOR;
-	uint64_t copy = 0;
+	uint64_t copy;
 	int r;
 
 	if (head_len < 2 * PTABLE_SECTOR || memcmp(gpt, GPT_MAGIC, strlen(GPT_MAGIC)) != 0)
 		return 0;
-	for (int i = 7; i >= 0; i--)
-		copy = copy << 8 | gpt[GPT_COPY + i];
+	copy = number(gpt, GPT_COPY, 8);
+	if (number(gpt, GPT_ENTRIES, 8) != 2 || number(gpt, GPT_COUNT, 4) > GPT_COUNT_MAX ||
+	    number(gpt, GPT_ENTRY_SIZE, 4) != 128)
+		return fault_set(f, EUCLEAN, "%s: its partition table is not an ordinary one",
+				 name);
 	if (copy * PTABLE_SECTOR < head_len || copy >= INT64_MAX / PTABLE_SECTOR)
 		return fault_set(f, EUCLEAN, "%s: its partition table is damaged", name);
 

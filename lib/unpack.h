@@ -30,5 +30,6 @@ const char *unpack_kind(const struct unpack *u);
 ssize_t unpack_read(struct unpack *u, void *buf, size_t n, struct fault *f);
 void unpack_freep(struct unpack **u);
 
-/* What a decoder may take: that of `xz -9` (65 MiB) is the largest that people use. */
-#define UNPACK_MEMORY (80U << 20)
+/* What a decoder may take: with the buffers around it the whole is to stay below 64 MiB. That of
+ * `xz -8`; `xz -9` wants 65 MiB. */
+#define UNPACK_MEMORY (40U << 20)

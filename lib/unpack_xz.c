@@ -38,7 +38,7 @@ static ssize_t xz_wrong(lzma_ret r, const char *name, struct fault *f)
 	if (r == LZMA_MEMLIMIT_ERROR)
 		return fault_set(f, EFBIG,
 				 "%s was compressed with more memory than %u MiB: compress it "
-				 "with xz -9 or less",
+				 "with xz -8 or less",
 				 name, UNPACK_MEMORY >> 20);
 	return fault_set(f, EBADMSG, "%s is spoiled (xz: error %d)", name, (int)r);
 }

@@ -157,18 +157,28 @@ static int cut(const char *step)
 	return ++steps >= cut_at ? -EIO : 0;
 }
 
-static void test_cut_after_each_write(void **state)
+/* An earlier run was cut in the middle of the table at the beginning: the copy is all there is. */
+static void spoil_head(void)
+{
+	static const char zero[4 * PTABLE_SECTOR];
+	_fd_ int fd = open(disk, O_RDWR);
+
+	put(fd, zero, sizeof zero, PTABLE_SECTOR);
+}
+
+static void cut_after_each_write(bool spoiled)
 {
 	enum outcome now, last = OLD;
 	int seen[3] = { 0 }, r;
 
-	(void)state;
 	target_fault_hook = cut;
 	for (cut_at = 1;; cut_at++) {
 		struct fault f = { 0 };
 		bool begun = false;
 
 		make_disk();
+		if (spoiled)
+			spoil_head();
 		steps = 0;
 		r = flash(&begun, &f);
 		now = look();
@@ -182,7 +192,7 @@ static void test_cut_after_each_write(void **state)
 	}
 	target_fault_hook = NULL;
 	assert_int_equal(last, NEW);
-	assert_true(seen[OLD] > 1 && seen[NONE] > 5);
+	assert_true(seen[OLD] > 0 && seen[NONE] > 5);
 	/* and whatever was cut off can be done again */
 	cut_at = 8;
 	steps = 0;
@@ -203,6 +213,18 @@ static int spoil(const char *step)
 	if (fd >= 0)
 		put(fd, "x", 1, 9 * MIB);
 	return 0;
+}
+
+static void test_cut_after_each_write(void **state)
+{
+	(void)state;
+	cut_after_each_write(false);
+}
+
+static void test_cut_with_one_table_left(void **state)
+{
+	(void)state;
+	cut_after_each_write(true);
 }
 
 static void test_a_disk_that_lies(void **state)
@@ -242,6 +264,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cut_after_each_write),
+		cmocka_unit_test(test_cut_with_one_table_left),
 		cmocka_unit_test(test_a_disk_that_lies),
 	};
 
