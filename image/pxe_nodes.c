@@ -5,8 +5,11 @@
 #include "lib/json.h"
 #include "lib/timer.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <strings.h>
+
+#define REPORTS_MAX 500
 
 const char *pxe_state_name(enum pxe_state s)
 {
@@ -46,7 +49,7 @@ static void report(struct pxe_nodes *p, const char *fmt, ...)
 	va_start(ap, fmt);
 	str_vaddf(&s, fmt, ap);
 	va_end(ap);
-	if (!strv_has(&p->reports, s.p))
+	if (p->reports.n < REPORTS_MAX && !strv_has(&p->reports, s.p))
 		strv_add(&p->reports, s.p);
 	p->changed = true;
 }
@@ -78,7 +81,7 @@ static void begin(struct pxe_nodes *p, struct pxe_node *n, char token[65])
 	_free_ char *word = crypto_random_hex(32);
 
 	if (n->boots++)
-		report(p, "%s was booted again (%d times now)%s%s", n->config->name, n->boots,
+		report(p, "%s was booted again%s%s", n->config->name,
 		       *n->error ? "; it had said: " : "", n->error);
 	memcpy(n->token, word, sizeof n->token);
 	memcpy(token, word, sizeof n->token);
@@ -89,12 +92,36 @@ static void begin(struct pxe_nodes *p, struct pxe_node *n, char token[65])
 	n->heard = timer_now();
 }
 
+/* Anybody can ask, with anything. */
+static bool is_mac(const char *s)
+{
+	size_t i = 0;
+
+	for (; s[i]; i++)
+		if (i >= 17 ||
+		    (i % 3 == 2 ? s[i] != '-' && s[i] != ':' : !isxdigit((unsigned char)s[i])))
+			return false;
+	return i == 17;
+}
+
 static void stranger(struct pxe_nodes *p, const char *mac)
 {
-	report(p,
-	       "a machine with the MAC %.17s asks to be booted: it is none of the description, "
-	       "and gets nothing",
-	       mac);
+	if (is_mac(mac))
+		report(p,
+		       "a machine with the MAC %s asks to be booted: it is none of the "
+		       "description, and gets nothing",
+		       mac);
+	else
+		report(p, "something asks to be booted without a MAC address, and gets nothing");
+}
+
+static bool from_elsewhere(struct pxe_nodes *p, const struct pxe_node *n, const char *peer)
+{
+	if (!p->fixed || str_eq(peer, n->config->address))
+		return false;
+	report(p, "%s asks in the name of %s, which has the address %s: refused", peer,
+	       n->config->name, n->config->address);
+	return true;
 }
 
 void pxe_stranger(struct pxe_nodes *p, const char *mac)
@@ -104,7 +131,7 @@ void pxe_stranger(struct pxe_nodes *p, const char *mac)
 	pthread_mutex_unlock(&p->lock);
 }
 
-int pxe_boot(struct pxe_nodes *p, const char *mac, char token[65])
+int pxe_boot(struct pxe_nodes *p, const char *mac, const char *peer, char token[65])
 {
 	struct pxe_node *n;
 	int r = 1;
@@ -114,6 +141,8 @@ int pxe_boot(struct pxe_nodes *p, const char *mac, char token[65])
 	if (!n) {
 		stranger(p, mac);
 		r = -ENOENT;
+	} else if (from_elsewhere(p, n, peer)) {
+		r = -EPERM;
 	} else if (!n->wanted || n->state == PXE_DONE) {
 		r = 0;
 	} else if (is_written(n)) {
@@ -138,6 +167,8 @@ static struct pxe_node *by_token(struct pxe_nodes *p, const char *token, const c
 	for (int i = 0; token && i < NODE_COUNT; i++)
 		if (*p->v[i].token && crypto_equal(token, p->v[i].token))
 			n = &p->v[i];
+	if (n && from_elsewhere(p, n, peer))
+		return NULL;
 	if (n && *n->peer && !str_eq(n->peer, peer)) {
 		report(p, "%s asks with the token of %s, which is at %s: refused", peer,
 		       n->config->name, n->peer);

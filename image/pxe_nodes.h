@@ -34,16 +34,19 @@ struct pxe_nodes {
 	struct pxe_node v[NODE_COUNT];
 	uint64_t image_size;
 	char image_sha256[65];
-	bool changed;	     /* since the last look of who shows it */
-	struct strv reports; /* what a person should know, once each, in order */
+	bool fixed; /* our own DHCP gave each its address of the description: others are refused */
+	bool changed; /* since the last look of who shows it */
+	struct strv
+		reports; /* what a person should know, once each, in order; bounded: strangers can
+				make it say things */
 };
 
 void pxe_nodes_init(struct pxe_nodes *p);
 void pxe_nodes_free(struct pxe_nodes *p);
 
-/* MAC asks what to boot. 1: install, with a new token in TOKEN; 0: from its disk; -EBUSY: it is
- * being written; -ENOENT: unknown machine. */
-int pxe_boot(struct pxe_nodes *p, const char *mac, char token[65]);
+/* MAC asks from PEER what to boot. 1: install, with a new token in TOKEN; 0: from its disk; -EBUSY:
+ * it is being written; -ENOENT: unknown machine; -EPERM: from an address that is not its own. */
+int pxe_boot(struct pxe_nodes *p, const char *mac, const char *peer, char token[65]);
 /* With TOKEN, from PEER. -EPERM: no such token (any more), or from another address than the order;
  * -EEXIST: the seed was given out. */
 int pxe_order(struct pxe_nodes *p, const char *token, const char *peer, struct order *ret);

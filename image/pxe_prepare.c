@@ -154,6 +154,7 @@ int pxe_prepare(struct pxe_plan *p, struct fault *f)
 		diags_print(&d);
 		return fault_set(f, EINVAL, "nothing was started");
 	}
+	p->nodes.fixed = str_eq(q->dhcp, "full");
 	p->serve.nodes = &p->nodes;
 	p->serve.address = q->address;
 	p->serve.image = q->image;

@@ -34,13 +34,14 @@ static void file(struct httpd_reply *reply, const char *path)
 }
 
 /* What iPXE does. A machine that is done leaves network boot, in the way that its firmware knows. */
-static void script(const struct pxe_serve *s, const char *mac, struct httpd_reply *reply)
+static void script(const struct pxe_serve *s, const char *mac, const char *peer,
+		   struct httpd_reply *reply)
 {
 	char token[65];
-	int r = pxe_boot(s->nodes, mac, token);
+	int r = pxe_boot(s->nodes, mac, peer, token);
 
-	if (r == -ENOENT) {
-		text(reply, 404, "a machine of no description\n");
+	if (r == -ENOENT || r == -EPERM) {
+		text(reply, r == -ENOENT ? 404 : 403, "not a machine of the description\n");
 		return;
 	}
 	reply->status = 200;
@@ -70,7 +71,7 @@ static void handle_plain(void *user, const struct httpd_request *rq, struct http
 	if (!str_eq(rq->method, "GET"))
 		text(reply, 405, "GET only\n");
 	else if (str_eq(rq->path, "/boot"))
-		script(s, mac ? mac : "", reply);
+		script(s, mac ? mac : "", rq->peer, reply);
 	else if (str_eq(rq->path, "/kernel"))
 		file(reply, s->kernel);
 	else if (str_eq(rq->path, "/initrd"))

@@ -10,6 +10,7 @@
 
 #define THREADS 4
 #define CONNECTIONS 64
+#define CONNECTIONS_OF_ONE 16
 #define IDLE_SECONDS 60
 #define BEARER "Bearer "
 

@@ -7,11 +7,16 @@
 #include <stdio.h>
 
 static struct node_config config[NODE_COUNT] = {
-	{ .name = (char *)"phoenix-a", .mac = (char *)"52:54:00:00:00:0a" },
+	{ .name = (char *)"phoenix-a",
+	  .address = (char *)"192.0.2.11",
+	  .mac = (char *)"52:54:00:00:00:0a" },
 	{ .name = (char *)"phoenix-b",
+	  .address = (char *)"192.0.2.12",
 	  .mac = (char *)"52:54:00:00:00:0b",
 	  .disk = (char *)"/dev/sdb" },
-	{ .name = (char *)"phoenix-c", .mac = (char *)"52:54:00:00:00:0c" },
+	{ .name = (char *)"phoenix-c",
+	  .address = (char *)"192.0.2.13",
+	  .mac = (char *)"52:54:00:00:00:0c" },
 };
 static struct pxe_nodes p;
 
@@ -57,7 +62,7 @@ static void test_whole_way(void **state)
 	char token[65], again[65];
 
 	(void)state;
-	assert_int_equal(pxe_boot(&p, "52-54-00-00-00-0B", token), 1);
+	assert_int_equal(pxe_boot(&p, "52-54-00-00-00-0B", "192.0.2.9", token), 1);
 	assert_int_equal(pxe_order(&p, token, "192.0.2.12", &o), 0);
 	assert_string_equal(o.node, "phoenix-b");
 	assert_string_equal(o.disk, "/dev/sdb");
@@ -71,7 +76,7 @@ static void test_whole_way(void **state)
 	assert_int_equal(tell(token, "192.0.2.12", "{\"step\":\"done\",\"percent\":100}"), 0);
 	assert_int_equal(p.v[1].state, PXE_DONE);
 	/* from its disk now, and the token is used up */
-	assert_int_equal(pxe_boot(&p, "52:54:00:00:00:0b", again), 0);
+	assert_int_equal(pxe_boot(&p, "52:54:00:00:00:0b", "192.0.2.9", again), 0);
 	assert_int_equal(pxe_image(&p, token, "192.0.2.12"), -EPERM);
 	p.v[0].state = PXE_DONE;
 	assert_true(pxe_all_done(&p));
@@ -84,13 +89,13 @@ static void test_strangers(void **state)
 	char token[65];
 
 	(void)state;
-	assert_int_equal(pxe_boot(&p, "52:54:00:00:00:0d", token), -ENOENT);
+	assert_int_equal(pxe_boot(&p, "52:54:00:00:00:0d", "192.0.2.9", token), -ENOENT);
 	assert_true(reported("52:54:00:00:00:0d"));
-	assert_int_equal(pxe_boot(&p, "52:54:00:00:00", token), -ENOENT);
-	assert_int_equal(pxe_boot(&p, "52:54:00:00:00:0a:00", token), -ENOENT);
-	assert_int_equal(pxe_boot(&p, "", token), -ENOENT);
+	assert_int_equal(pxe_boot(&p, "52:54:00:00:00", "192.0.2.9", token), -ENOENT);
+	assert_int_equal(pxe_boot(&p, "52:54:00:00:00:0a:00", "192.0.2.9", token), -ENOENT);
+	assert_int_equal(pxe_boot(&p, "", "192.0.2.9", token), -ENOENT);
 	/* of the description, and not to be installed now */
-	assert_int_equal(pxe_boot(&p, "52:54:00:00:00:0c", token), 0);
+	assert_int_equal(pxe_boot(&p, "52:54:00:00:00:0c", "192.0.2.9", token), 0);
 	assert_int_equal(pxe_order(&p, "", "192.0.2.66", &o), -EPERM);
 	assert_int_equal(pxe_order(&p, NULL, "192.0.2.66", &o), -EPERM);
 	assert_int_equal(pxe_seed(&p, "0123", "192.0.2.66", &seed), -EPERM);
@@ -105,7 +110,7 @@ static void test_seed_once(void **state)
 	char token[65], next[65];
 
 	(void)state;
-	assert_int_equal(pxe_boot(&p, "52:54:00:00:00:0a", token), 1);
+	assert_int_equal(pxe_boot(&p, "52:54:00:00:00:0a", "192.0.2.9", token), 1);
 	assert_int_equal(pxe_order(&p, token, "192.0.2.11", &o), 0);
 	/* who listened to the boot has the token, but not the address */
 	assert_int_equal(pxe_seed(&p, token, "192.0.2.66", &second), -EPERM);
@@ -114,18 +119,48 @@ static void test_seed_once(void **state)
 	assert_int_equal(pxe_seed(&p, token, "192.0.2.11", &second), -EEXIST);
 	assert_int_equal(second.len, 0);
 	/* it is being written: whoever boots now under that MAC is another machine */
-	assert_int_equal(pxe_boot(&p, "52:54:00:00:00:0a", next), -EBUSY);
+	assert_int_equal(pxe_boot(&p, "52:54:00:00:00:0a", "192.0.2.9", next), -EBUSY);
 	assert_true(reported("two machines"));
 	/* until it failed, or was not heard of for long */
 	assert_int_equal(tell(token, "192.0.2.11", "{\"error\":\"the disk is full of holes\"}"), 0);
 	assert_true(reported("phoenix-a: the disk is full of holes"));
-	assert_int_equal(pxe_boot(&p, "52:54:00:00:00:0a", next), 1);
+	assert_int_equal(pxe_boot(&p, "52:54:00:00:00:0a", "192.0.2.9", next), 1);
 	assert_string_not_equal(next, token);
 	assert_int_equal(pxe_image(&p, token, "192.0.2.11"), -EPERM);
 	assert_int_equal(pxe_seed(&p, next, "192.0.2.11", &second), 0);
 	p.v[0].heard -= PXE_SILENCE_MS;
-	assert_int_equal(pxe_boot(&p, "52:54:00:00:00:0a", next), 1);
+	assert_int_equal(pxe_boot(&p, "52:54:00:00:00:0a", "192.0.2.9", next), 1);
 	assert_true(reported("booted again"));
+}
+
+/* Where our own DHCP gave the addresses, a MAC alone is not believed. */
+static void test_fixed_addresses(void **state)
+{
+	_order_ struct order o = { 0 };
+	char token[65];
+
+	(void)state;
+	p.fixed = true;
+	assert_int_equal(pxe_boot(&p, "52:54:00:00:00:0a", "192.0.2.66", token), -EPERM);
+	assert_true(reported("192.0.2.66 asks in the name of phoenix-a"));
+	assert_int_equal(pxe_boot(&p, "52:54:00:00:00:0a", "192.0.2.11", token), 1);
+	assert_int_equal(pxe_order(&p, token, "192.0.2.66", &o), -EPERM);
+	assert_int_equal(pxe_order(&p, token, "192.0.2.11", &o), 0);
+}
+
+static void test_bounded_reports(void **state)
+{
+	char token[65], mac[18];
+
+	(void)state;
+	for (int i = 0; i < 3000; i++) {
+		snprintf(mac, sizeof mac, "52:54:00:00:%02x:%02x", i >> 8, (i & 0xff) | 0x80);
+		pxe_boot(&p, mac, "192.0.2.66", token);
+		snprintf(mac, sizeof mac, "nonsense %d", i);
+		pxe_boot(&p, mac, "192.0.2.66", token);
+	}
+	assert_in_range(p.reports.n, 100, 1000);
+	assert_false(reported("nonsense"));
 }
 
 static void test_nonsense(void **state)
@@ -133,7 +168,7 @@ static void test_nonsense(void **state)
 	char token[65];
 
 	(void)state;
-	assert_int_equal(pxe_boot(&p, "52:54:00:00:00:0a", token), 1);
+	assert_int_equal(pxe_boot(&p, "52:54:00:00:00:0a", "192.0.2.9", token), 1);
 	assert_int_equal(tell(token, "192.0.2.11", "{"), -EPROTO);
 	assert_int_equal(tell(token, "192.0.2.11", "{\"step\":7,\"percent\":-3}"), 0);
 	assert_int_equal(p.v[0].percent, 0);
@@ -145,6 +180,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_whole_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_strangers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_seed_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fixed_addresses, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bounded_reports, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nonsense, setup, teardown),
 	};
 
