@@ -44,6 +44,11 @@ int flash_job_plan(struct flash_job *j, bool wipe, struct fault *f)
 				 "%s: whether there is a " LAYOUT_DATA " on it cannot be told. "
 				 "Repair the table (sgdisk, sfdisk), or --wipe erases all",
 				 t->no_table.text);
+	if (t->data_elsewhere && !wipe)
+		return fault_set(f, EEXIST,
+				 "%s: %s has the label " TARGET_DATA
+				 " and would be erased: --wipe, if it may go",
+				 t->path, t->data_elsewhere);
 	r = layout_make(&wish, t->path, &j->layout, f);
 	if (r < 0 || !j->layout.kept)
 		return r;

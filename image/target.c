@@ -79,7 +79,9 @@ static bool is_member(const struct blkid_found *found)
 }
 
 /* One range of it; WHERE names it for a person. */
-static int look(struct target *t, const char *where, uint64_t start, uint64_t size, struct fault *f)
+/* NAME is the partition's, NULL for the whole disk. */
+static int look(struct target *t, const char *where, const char *name, uint64_t start,
+		uint64_t size, struct fault *f)
 {
 	struct blkid_found found = { 0 };
 	int r = blkid_probe_range(t->fd, t->path, (off_t)start, (off_t)size, &found, f);
@@ -91,6 +93,8 @@ static int look(struct target *t, const char *where, uint64_t start, uint64_t si
 				 "%s: %s is a member of something larger (%s) that is not in use "
 				 "now; if all of it may go: wipefs -a %s",
 				 t->path, where, found.type, t->path);
+	if (str_eq(found.label, TARGET_DATA) && !str_eq(name, TARGET_DATA) && !t->data_elsewhere)
+		t->data_elsewhere = mem_strdup(where);
 	if (start || size != t->size || !*found.pttype)
 		describe(t, where, size, &found);
 	return 0;
@@ -98,7 +102,7 @@ static int look(struct target *t, const char *where, uint64_t start, uint64_t si
 
 static int look_at_all(struct target *t, struct fault *f)
 {
-	int r = look(t, "the whole disk", 0, t->size, f);
+	int r = look(t, "the whole disk", NULL, 0, t->size, f);
 
 	if (r < 0)
 		return r;
@@ -113,7 +117,7 @@ static int look_at_all(struct target *t, struct fault *f)
 		/* an extended partition of an MBR has no size of its own */
 		if (p->size <= PTABLE_SECTOR * 2 || p->start + p->size > t->size)
 			continue;
-		r = look(t, where, p->start, p->size, f);
+		r = look(t, where, p->name, p->start, p->size, f);
 		if (r < 0)
 			return r;
 	}
@@ -163,6 +167,7 @@ void target_close(struct target *t)
 	free(t->name);
 	free(t->model);
 	free(t->serial);
+	free(t->data_elsewhere);
 	strv_free(&t->carries);
 	ptable_free(&t->table);
 	*t = (struct target)TARGET_NONE;

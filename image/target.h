@@ -5,6 +5,9 @@
 
 #include "lib/ptable.h"
 
+/* Name of the data partition, and label of its file system. */
+#define TARGET_DATA "phoenix-data"
+
 struct target {
 	int fd;	    /* exclusive, read and write */
 	char *path; /* resolved: /dev/sda */
@@ -14,7 +17,9 @@ struct target {
 	uint64_t size;
 	char *model, *serial;  /* "" when it does not tell */
 	struct strv carries;   /* what libblkid finds on it, a line each */
-	struct ptable table;   /* its GPT; without entries when it has none */
+	struct ptable table;   /* without entries when it has none */
+	char *data_elsewhere;  /* what has the data's file system label and is no partition of that
+				  name: firstboot would take it for data; NULL: nothing */
 	struct fault no_table; /* why its table cannot be used, when it has one that cannot */
 };
 #define _target_ _cleanup_(target_close)

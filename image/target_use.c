@@ -84,7 +84,7 @@ int target_who_uses(const char *path, struct fault *f)
 int target_whole_disk(const char *path, struct fault *f)
 {
 	_fs_ struct fs root = { .fd = -1 };
-	_free_ char *mark = NULL, *link = NULL;
+	_free_ char *mark = NULL, *link = NULL, *dm = NULL;
 	struct stat st;
 	char real[PATH_MAX], *slash;
 
@@ -92,8 +92,13 @@ int target_whole_disk(const char *path, struct fault *f)
 		return fault_errno(f, "%s", path);
 	link = mem_printf("/sys/dev/block/%u:%u", major(st.st_rdev), minor(st.st_rdev));
 	mark = mem_printf("%s/partition", link);
+	dm = mem_printf("%s/dm", link);
 	if (fs_open(&root, "/", f) < 0)
 		return -f->code;
+	if (fs_exists(&root, dm))
+		return fault_set(
+			f, EINVAL,
+			"%s is made of something else (device mapper): name the disk itself", path);
 	if (!fs_exists(&root, mark))
 		return 0;
 	if (!realpath(link, real))

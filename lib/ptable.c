@@ -17,6 +17,7 @@
 #define GPT_COUNT 80
 #define GPT_ENTRY_SIZE 84
 #define GPT_COUNT_MAX 1024
+#define MBR_PROTECTIVE 0xee
 
 static struct {
 	__typeof__(fdisk_add_partition) *add_partition;
@@ -52,6 +53,7 @@ static struct {
 	__typeof__(fdisk_partition_set_uuid) *partition_set_uuid;
 	__typeof__(fdisk_partition_size_explicit) *partition_size_explicit;
 	__typeof__(fdisk_parttype_get_string) *parttype_get_string;
+	__typeof__(fdisk_parttype_get_code) *parttype_get_code;
 	__typeof__(fdisk_save_user_sector_size) *save_user_sector_size;
 	__typeof__(fdisk_set_disklabel_id_from_string) *set_disklabel_id_from_string;
 	__typeof__(fdisk_table_get_nents) *table_get_nents;
@@ -100,6 +102,7 @@ static const struct library_call calls[] = {
 	CALL(partition_set_uuid),
 	CALL(partition_size_explicit),
 	CALL(parttype_get_string),
+	CALL(parttype_get_code),
 	CALL(save_user_sector_size),
 	CALL(set_disklabel_id_from_string),
 	CALL(table_get_nents),
@@ -173,8 +176,16 @@ static void read_entry(struct fdisk_context *c, struct fdisk_partition *pa, stru
 	copy_text(p.name, sizeof p.name, fdisk.partition_get_name(pa));
 	copy_text(p.uuid, sizeof p.uuid, fdisk.partition_get_uuid(pa));
 	copy_text(p.type, sizeof p.type, type ? fdisk.parttype_get_string(type) : NULL);
-	fdisk.gpt_get_partition_attrs(c, fdisk.partition_get_partno(pa), &p.attributes);
+	if (t->gpt)
+		fdisk.gpt_get_partition_attrs(c, fdisk.partition_get_partno(pa), &p.attributes);
 	ptable_add(t, &p);
+}
+
+static bool is_protective(struct fdisk_partition *pa)
+{
+	struct fdisk_parttype *type = fdisk.partition_get_type(pa);
+
+	return type && fdisk.parttype_get_code(type) == MBR_PROTECTIVE;
 }
 
 static int read_entries(struct fdisk_context *c, const char *name, struct ptable *t,
@@ -183,12 +194,15 @@ static int read_entries(struct fdisk_context *c, const char *name, struct ptable
 	_parts_ struct fdisk_table *parts = NULL;
 	_free_ char *id = NULL;
 
-	if (fdisk.get_partitions(c, &parts) < 0 || fdisk.get_disklabel_id(c, &id) < 0)
+	if (fdisk.get_partitions(c, &parts) < 0 || (t->gpt && fdisk.get_disklabel_id(c, &id) < 0))
 		return fault_set(f, EUCLEAN, "%s: its partition table is damaged", name);
 	copy_text(t->uuid, sizeof t->uuid, id);
 	for (size_t i = 0; i < fdisk.table_get_nents(parts); i++) {
 		struct fdisk_partition *pa = fdisk.table_get_partition(parts, i);
 
+		/* an MBR that is there to protect a GPT which the library did not find whole */
+		if (!t->gpt && is_protective(pa))
+			return fault_set(f, EUCLEAN, "%s: its GPT is damaged", name);
 		if (fdisk.partition_has_start(pa) && fdisk.partition_has_size(pa))
 			read_entry(c, pa, t);
 	}
@@ -220,10 +234,10 @@ int ptable_read(int fd, uint64_t size, const char *name, struct ptable *ret, str
 		return r;
 	if (!fdisk.has_label(c))
 		return no_table(fd, size, name, f);
-	if (!fdisk.is_labeltype(c, FDISK_DISKLABEL_GPT))
-		return fault_set(f, EUCLEAN,
-				 "%s has a partition table (%s) that is no GPT, or a damaged one",
-				 name, fdisk.label_get_name(fdisk.get_label(c, NULL)));
+	t.gpt = fdisk.is_labeltype(c, FDISK_DISKLABEL_GPT);
+	if (!t.gpt && !fdisk.is_labeltype(c, FDISK_DISKLABEL_DOS))
+		return fault_set(f, EUCLEAN, "%s has a partition table of another kind (%s)", name,
+				 fdisk.label_get_name(fdisk.get_label(c, NULL)));
 	r = read_entries(c, name, &t, f);
 	if (r > 0) {
 		*ret = t;
@@ -293,7 +307,12 @@ int ptable_read_head(const void *head, size_t head_len, const char *name, struct
 	if (fd < 0)
 		return fd;
 	r = write_at(fd, head, head_len, 0, f);
-	return r < 0 ? r : ptable_read(fd, (copy + 1) * PTABLE_SECTOR, name, ret, f);
+	if (r >= 0)
+		r = ptable_read(fd, (copy + 1) * PTABLE_SECTOR, name, ret, f);
+	if (r <= 0 || ret->gpt)
+		return r;
+	ptable_free(ret);
+	return fault_set(f, EUCLEAN, "%s: its partition table is damaged", name);
 }
 
 void ptable_free(struct ptable *t)

@@ -22,6 +22,7 @@ struct partition {
 };
 
 struct ptable {
+	bool gpt; /* false: an MBR, whose entries have no names, types and uuids */
 	char uuid[37];
 	uint64_t size; /* of the disk as the table knows it, in bytes: up to the end of its copy */
 	struct partition *v;
@@ -29,11 +30,11 @@ struct ptable {
 };
 #define _ptable_ _cleanup_(ptable_free)
 
-/* Reads the GPT of FD, a disk or file of SIZE bytes called NAME; the copy at the end counts when
- * the beginning is damaged. 1: read; 0: there is no table at all; -EUCLEAN: there is another one
- * (MBR), or it is damaged beyond use. */
+/* Reads the table of FD, a disk or file of SIZE bytes called NAME; a GPT's copy at the end counts
+ * when the beginning is damaged. 1: read; 0: there is no table at all; -EUCLEAN: it is damaged
+ * beyond use, or of a kind that nobody has used on such machines for long. */
 int ptable_read(int fd, uint64_t size, const char *name, struct ptable *ret, struct fault *f);
-/* As ptable_read, of a file's first HEAD_LEN bytes (at least PTABLE_HEAD of an image). */
+/* The same of a GPT alone, by a file's first HEAD_LEN bytes (at least PTABLE_HEAD of an image). */
 int ptable_read_head(const void *head, size_t head_len, const char *name, struct ptable *ret,
 		     struct fault *f);
 void ptable_free(struct ptable *t);

@@ -97,6 +97,16 @@ keeps() {
 	flash 1 "belongs to another cluster" --image disk.img --seed seeds2/phoenix-a --yes target
 	flash 0 "Everything on" --image disk.img --seed seeds/phoenix-b --wipe --yes target
 	is "wiped" "$(blkid -p -o value -s LABEL -O $((DATA_START * 512)) target || true)" ""
+	# data that no partition of that name holds: what firstboot would find by its label
+	blank target
+	mkfs.ext4 -q -F -L phoenix-data target
+	flash 1 "the whole disk has the label phoenix-data" --image disk.img --seed seeds/phoenix-a --yes target
+	blank target
+	echo 'label: dos
+		start=2048, type=83' | sfdisk -q target
+	mkfs.ext4 -q -F -L phoenix-data -E offset=$((2048 * 512)) target 1000M
+	flash 1 "partition 1 has the label phoenix-data" --image disk.img --seed seeds/phoenix-a --yes target
+	flash 0 "" --image disk.img --seed seeds/phoenix-a --wipe --yes target
 	# an image that has outgrown its place
 	keep_data phoenix-a
 	image huge.img 200
