@@ -13,6 +13,7 @@ void progress_free(struct progress *p)
 {
 	str_free(&p->head);
 	str_free(&p->written);
+	str_free(&p->said);
 }
 
 /* What the whole is at: the daemon's word, or the first step that is not done. */
@@ -122,7 +123,23 @@ static void line_of(const struct engine *e, size_t i, char *line, size_t size)
 		 bare ? "" : step_state_name(r->state), bare || !*r->text ? "" : ": ", r->text);
 }
 
-static void say(const struct engine *e, size_t i)
+/* A peer that is switched off is now "no answer", now "no route": that is one wait, and not a line
+ * for each try. The details, in brackets at the end, are in STATUS_FILE. */
+static bool is_said(struct progress *p, const char *line)
+{
+	const char *details = strstr(line, " [");
+	_str_ struct str now = { 0 };
+
+	str_add_n(&now, line, details ? (size_t)(details - line) : strlen(line));
+	if (str_eq(str_text(&now), str_text(&p->said)))
+		return true;
+	str_free(&p->said);
+	p->said = now;
+	now = (struct str){ 0 };
+	return false;
+}
+
+static void say(struct progress *p, const struct engine *e, size_t i)
 {
 	const struct step_result *r = &e->results[i];
 	enum log_level level = LOG_LEVEL_INFO;
@@ -135,6 +152,8 @@ static void say(const struct engine *e, size_t i)
 	else if ((r->state == STATE_DONE || r->state == STATE_CHANGED) && *r->text)
 		level = LOG_LEVEL_WARN;
 	line_of(e, i, line, sizeof line);
+	if (is_said(p, line))
+		return;
 	log_at(level, "%s", line);
 	if (r->state != STATE_DONE && r->state != STATE_SKIPPED && !console_say(line))
 		log_debug("the console takes nothing");
@@ -152,7 +171,7 @@ void progress_report(void *user, const struct engine *e, size_t i)
 	struct progress *p = user;
 
 	p->state = NULL;
-	say(e, i);
+	say(p, e, i);
 	tell(p, e);
 }
 

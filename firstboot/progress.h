@@ -13,6 +13,7 @@ struct progress {
 	int64_t since;	    /* monotonic ms: when `head` last changed */
 	struct str head;    /* state, step and text of the whole */
 	struct str written; /* what STATUS_FILE holds */
+	struct str said;    /* the last line, without the details in brackets at its end */
 };
 
 /* The engine's report callback; USER is a struct progress, {.fs = …} at first. A line for the

@@ -247,40 +247,89 @@ static int check_long(struct boot *b, struct fault *f)
 	return fault_set(f, EAGAIN, "%s", sentence);
 }
 
-/* The command that a person is to type stands at the end of a sentence. */
-static void the_console_gets_the_whole_sentence(void **state)
+/* The console of an engine whose only step waits for what `sentence' says. */
+struct watched {
+	struct fixture x;
+	struct progress p;
+	struct fs fs;
+	char dir[32], *path, line[2048];
+	int console;
+};
+
+static void watch(struct watched *w)
 {
 	static const struct step waits[] = { { "waits", "waits", false, check_long, check_long },
 					     { 0 } };
-	char dir[] = "/tmp/phoenix-test-XXXXXX", line[2048] = "";
-	_free_ char *path = NULL, *expected = NULL;
-	_fs_ struct fs fs = { .fd = -1 };
-	struct progress p = { .fs = &fs };
 	struct fault f = { 0 };
-	struct fixture x;
-	_fd_ int console = -1;
+
+	*w = (struct watched){ .p = { .fs = &w->fs }, .fs = { .fd = -1 } };
+	snprintf(w->dir, sizeof w->dir, "/tmp/phoenix-test-XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	assert_int_equal(fs_open(&w->fs, w->dir, &f), 0);
+	w->path = mem_printf("%s/console", w->dir);
+	assert_int_equal(mkfifo(w->path, 0600), 0);
+	w->console = open(w->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	begin(&w->x, 0, 0, 0);
+	w->x.engine.steps = waits;
+	w->x.engine.n = 1;
+	w->x.engine.report = progress_report;
+	w->x.engine.user = &w->p;
+}
+
+/* What a pass writes. */
+static const char *pass_says(struct watched *w)
+{
+	struct fault f = { 0 };
+	ssize_t n;
+
+	console_path = w->path;
+	assert_int_equal(engine_pass(&w->x.engine, &f), -EAGAIN);
+	console_path = "/dev/null";
+	n = read(w->console, w->line, sizeof w->line - 1);
+	w->line[n > 0 ? n : 0] = 0;
+	return w->line;
+}
+
+static void watch_end(struct watched *w)
+{
+	progress_free(&w->p);
+	fs_close(&w->fs);
+	fd_closep(&w->console);
+	nftw(w->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(w->path);
+}
+
+/* The command that a person is to type stands at the end of a sentence. */
+static void the_console_gets_the_whole_sentence(void **state)
+{
+	_free_ char *expected = NULL;
+	struct watched w;
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
-	assert_int_equal(fs_open(&fs, dir, &f), 0);
-	path = mem_printf("%s/console", dir);
-	assert_int_equal(mkfifo(path, 0600), 0);
-	console = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	console_path = path;
+	watch(&w);
 	memset(sentence, 'x', sizeof sentence - 1);
 	memcpy(sentence + sizeof sentence - 8, "`word`.", 7);
-	begin(&x, 0, 0, 0);
-	x.engine.steps = waits;
-	x.engine.n = 1;
-	x.engine.report = progress_report;
-	x.engine.user = &p;
-	assert_int_equal(engine_pass(&x.engine, &f), -EAGAIN);
-	console_path = "/dev/null";
-	assert_true(read(console, line, sizeof line - 1) > 0);
 	expected = mem_printf("phoenix: [1/1] waits: waiting: %s\r\n", sentence);
-	assert_string_equal(line, expected);
-	progress_free(&p);
-	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	assert_string_equal(pass_says(&w), expected);
+	watch_end(&w);
+}
+
+static void a_wait_is_one_line(void **state)
+{
+	struct watched w;
+
+	(void)state;
+	watch(&w);
+	snprintf(sentence, sizeof sentence, "waits for b [b: no answer]");
+	assert_string_equal(pass_says(&w),
+			    "phoenix: [1/1] waits: waiting: waits for b [b: no answer]\r\n");
+	snprintf(sentence, sizeof sentence, "waits for b [b: no route]");
+	assert_string_equal(pass_says(&w), "");
+	assert_string_equal(w.x.engine.results[0].text, "waits for b [b: no route]");
+	snprintf(sentence, sizeof sentence, "waits for c [c: no route]");
+	assert_string_equal(pass_says(&w),
+			    "phoenix: [1/1] waits: waiting: waits for c [c: no route]\r\n");
+	watch_end(&w);
 }
 
 int main(void)
@@ -295,6 +344,7 @@ int main(void)
 		cmocka_unit_test(notes_are_sentences_and_end_in_time),
 		cmocka_unit_test(the_status_file_says_what_the_whole_is_at),
 		cmocka_unit_test(the_console_gets_the_whole_sentence),
+		cmocka_unit_test(a_wait_is_one_line),
 	};
 
 	console_path = "/dev/null";
