@@ -93,6 +93,10 @@ install: all ## program, units, man pages, completion below $(DESTDIR)$(PREFIX)
 	@set -e; for i in $(INSTALL); do IFS=:; set -- $$i; install -D -m 644 $$1 $(DESTDIR)$(PREFIX)/$$2/$$3; done
 	@sed -i 's|/usr/bin/phoenix|$(PREFIX)/bin/phoenix|' $(DESTDIR)$(PREFIX)/lib/systemd/system/phoenix-firstboot.service
 
+.PHONY: image
+image: ## the disk image and what lies beside it (root); DISTRIBUTION=ubuntu|debian, RELEASE, AIRGAP=1, SIGN_KEY=FILE
+	image/build disk
+
 .PHONY: assets assets-update
 assets: ## fetches and checks what image/assets.lock names; ONLY=NAME for one
 	image/assets fetch $(ONLY)

@@ -297,6 +297,13 @@ table_cases() {
 	ends 'path without a name' 2
 	run path f f
 	ends 'path with two' 2
+	run names file
+	ends 'the names of a kind' 0
+	same 'the names of a kind' f "$SAID"
+	run names image
+	same 'none of another kind' '' "$SAID"
+	run names disk
+	ends 'the names of no kind' 2
 	printf %s "$ok" >table
 	run fetch
 	placed 'a last line without its end counts'

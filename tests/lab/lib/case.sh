@@ -11,6 +11,8 @@
 
 # shellcheck source=common.sh
 . "$LAB_HOME/lib/common.sh"
+# shellcheck source=base.sh
+. "$LAB_HOME/lib/base.sh"
 # shellcheck source=cgroup.sh
 . "$LAB_HOME/lib/cgroup.sh"
 # shellcheck source=k3s.sh

@@ -93,6 +93,3 @@ wait_for() {
 		sleep 0.1
 	done
 }
-
-# Package lists: comments and blank lines away, one line with commas.
-packages_read() { sed -e 's/#.*//' -e 's/[[:space:]]//g' "$@" | grep -v '^$' | sort -u; }

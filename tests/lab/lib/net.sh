@@ -99,6 +99,6 @@ http_up() {
 		for n in "${NODES[@]}"; do printf 'static_lease %s %s\n' "${NODE_MAC[$n]}" "${NODE_ADDRESS[$n]}"; done
 	} >"$STATE/dhcp.conf"
 	touch "$STATE/dhcp.leases"
-	service_start httpd "$BASE/bin/busybox" httpd -f -p "$GATEWAY:$HTTP_PORT" -h "$STATE/http"
-	service_start dhcpd "$BASE/bin/busybox" udhcpd -f "$STATE/dhcp.conf"
+	service_start httpd busybox httpd -f -p "$GATEWAY:$HTTP_PORT" -h "$STATE/http"
+	service_start dhcpd busybox udhcpd -f "$STATE/dhcp.conf"
 }

@@ -117,9 +117,9 @@ seeds_product() {
 		cp -r "${PHOENIX_LAB_CLUSTER:-$REPO/cloud-init/examples/three-nodes}/." "$cluster/"
 	fi
 	rm -rf "$tmp" "$out.new"
-	mkdir -p "$tmp/upper" "$tmp/work" "$out.new"
-	builder_ensure
-	chroot_run "$(layer_make):$BUILDER/upper:$BASE" "$tmp/upper" "$tmp/work" "$cluster:/cluster" "$out.new:/out" -- sh -ec '
+	mkdir -p "$out.new"
+	compiler_ensure "$BASE_DISTRIBUTION" "$BASE_SUITE"
+	root_run "$tmp" "$(layer_make):$COMPILER" "$cluster:/cluster" "$out.new:/out" -- sh -ec '
 		[ -e /cluster/secrets.yaml ] || phoenix init --secrets /cluster
 		phoenix seed /cluster -o /out/seeds' || die "the product writes no seeds: see the lines above"
 	rm -rf "$tmp" "$out"
