@@ -5,8 +5,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HEX "0123456789abcdef"
@@ -46,24 +47,27 @@ static ssize_t read_packed(void *user, void *buf, size_t n, struct fault *f)
 	return got;
 }
 
-/* As sha256sum(1) writes it: the sum, then anything. Absent is no error. */
+/* As sha256sum(1) writes it: the sum, then anything. Absent is no error; a link that leads nowhere
+ * is one, as is whatever else could make a sum that somebody put there go unused. */
 static int published(const char *path, char sum[65], struct fault *f)
 {
-	_free_ char *dir = mem_strdup(path), *base = mem_strdup(path),
-		    *name = mem_printf("%s.sha256", basename(base));
+	_free_ char *name = mem_printf("%s.sha256", path), *real = realpath(name, NULL);
 	_fs_ struct fs fs = { .fd = -1 };
 	_str_ struct str text = { 0 };
-	struct fault local = { 0 };
-	int r = fs_open(&fs, dirname(dir), f);
+	struct stat st;
+	int r;
 
-	if (r >= 0)
-		r = fs_read(&fs, name, 4096, &text, &local);
-	if (r == -ENOENT)
+	if (!real && errno == ENOENT && lstat(name, &st) < 0)
 		return 0;
+	if (!real)
+		return fault_errno(f, "%s", name);
+	r = fs_open(&fs, "/", f);
+	if (r >= 0)
+		r = fs_read(&fs, real, 4096, &text, f);
 	if (r < 0)
-		return fault_set(f, -r, "%s.sha256: %s", path, local.text);
+		return fault_wrap(f, "%s", name);
 	if (strspn(str_text(&text), HEX) != 64)
-		return fault_set(f, EINVAL, "%s.sha256 does not begin with a SHA-256 sum", path);
+		return fault_set(f, EINVAL, "%s does not begin with a SHA-256 sum", name);
 	memcpy(sum, text.p, 64);
 	sum[64] = '\0';
 	return 0;

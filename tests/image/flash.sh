@@ -130,6 +130,9 @@ refuses() {
 	echo nonsense >disk.img.sha256
 	flash 2 "disk.img.sha256 does not begin" --image disk.img --seed seeds/phoenix-a --yes target
 	rm disk.img.sha256
+	ln -s elsewhere/sum disk.img.sha256
+	flash 1 "disk.img.sha256: No such file" --image disk.img --seed seeds/phoenix-a --yes target
+	rm disk.img.sha256
 	flash 2 "no seed" --image disk.img --seed disk.img --yes target
 	cp seeds/phoenix-a.img used.img
 	mdel -i used.img ::phoenix-seed.yaml
@@ -156,6 +159,12 @@ breaks() {
 	is "both sums" "$(grep -c "$good" err)" 1
 	not_bootable target "a wrong sum"
 	data_is_kept target "a wrong sum"
+	# a sum that lies beside it counts, also behind a link
+	mkdir -p elsewhere
+	printf '%064d  disk.img.xz\n' 0 >elsewhere/sum
+	ln -s "$PWD/elsewhere/sum" disk.img.xz.sha256
+	flash 1 "is not what was published" --image disk.img.xz --seed seeds/phoenix-a --yes target
+	rm disk.img.xz.sha256
 	flash 0 "" --image disk.img.xz --sha256 "$good" --seed seeds/phoenix-a --yes target
 	data_is_kept target "and again"
 	head -c 20M disk.img.xz >short.xz
