@@ -147,6 +147,26 @@ char *mount_of(dev_t device)
 	return w.point;
 }
 
+struct below {
+	const char *path;
+	struct strv *points;
+};
+
+static bool see_below(void *user, const struct line *l)
+{
+	const struct below *b = user;
+	size_t n = strlen(b->path);
+
+	if (str_starts(l->point, b->path) && (!l->point[n] || l->point[n] == '/'))
+		strv_add(b->points, l->point);
+	return false;
+}
+
+int mount_below(const char *path, struct strv *points, struct fault *f)
+{
+	return each_line(see_below, &(struct below){ path, points }, f);
+}
+
 void mount_free(struct mount *m)
 {
 	free(m->root);

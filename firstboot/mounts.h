@@ -19,6 +19,9 @@ struct mount {
 int mount_at(const char *path, struct mount *ret, struct fault *f);
 /* The first place where DEVICE is mounted, or NULL. Caller's. */
 char *mount_of(dev_t device);
+/* Mount points at and below PATH, in the order in which they were mounted: to be undone from the
+ * last on. */
+int mount_below(const char *path, struct strv *points, struct fault *f);
 void mount_free(struct mount *m);
 /* For tests: another file than /proc/self/mountinfo; NULL puts it back. */
 extern const char *mount_table;

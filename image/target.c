@@ -140,13 +140,20 @@ static int identify(const char *path, struct target *t, struct fault *f)
 	return t->is_file ? 0 : target_whole_disk(t->path, f);
 }
 
-int target_open(const char *path, struct target *ret, struct fault *f)
+static int open_to_look(struct target *t, struct fault *f)
+{
+	t->fd = open(t->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	return t->fd < 0 ? fault_errno(f, "%s", t->path) : 0;
+}
+
+static int open_by(int (*way)(struct target *t, struct fault *f), const char *path,
+		   struct target *ret, struct fault *f)
 {
 	_target_ struct target t = TARGET_NONE;
 	int r = identify(path, &t, f);
 
 	if (r >= 0)
-		r = open_exclusive(&t, f);
+		r = way(&t, f);
 	if (r >= 0)
 		r = measure(&t, f);
 	if (r >= 0)
@@ -158,6 +165,16 @@ int target_open(const char *path, struct target *ret, struct fault *f)
 	*ret = t;
 	t = (struct target)TARGET_NONE;
 	return 0;
+}
+
+int target_open(const char *path, struct target *ret, struct fault *f)
+{
+	return open_by(open_exclusive, path, ret, f);
+}
+
+int target_look(const char *path, struct target *ret, struct fault *f)
+{
+	return open_by(open_to_look, path, ret, f);
 }
 
 void target_close(struct target *t)

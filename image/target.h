@@ -33,6 +33,8 @@ struct target {
  * although it is idle (-EEXIST), that is read-only, has sectors of another size than 512, or is
  * none (-EINVAL). */
 int target_open(const char *path, struct target *ret, struct fault *f);
+/* The same of a disk that may be in use, to look at only: RET cannot be written. */
+int target_look(const char *path, struct target *ret, struct fault *f);
 void target_close(struct target *t);
 
 /* Past the page cache, as far as the file system below it can. */

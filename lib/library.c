@@ -1,8 +1,11 @@
 /* See library.h. */
 #include "lib/library.h"
 
+#include "lib/str.h"
+
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,4 +37,18 @@ int library_load(struct library *l, struct fault *f)
 	l->tried = true;
 	pthread_mutex_unlock(&lock);
 	return *l->problem ? fault_set(f, EIO, "%s", l->problem) : 0;
+}
+
+int library_path(const char *so, char **ret, struct fault *f)
+{
+	void *handle = dlopen(so, RTLD_LAZY);
+	struct link_map *map = NULL;
+	const char *why;
+
+	if (handle && dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0 && *map->l_name == '/') {
+		*ret = mem_strdup(map->l_name);
+		return 0;
+	}
+	why = dlerror();
+	return fault_set(f, EIO, "%s", why ? why : so);
 }

@@ -25,3 +25,5 @@ struct library {
 /* Loads L's calls, at the first time; safe from several threads. -EIO names the library and what is
  * missing. */
 int library_load(struct library *l, struct fault *f);
+/* Where the library SO is; the caller's. For who takes it elsewhere. */
+int library_path(const char *so, char **ret, struct fault *f);

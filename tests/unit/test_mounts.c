@@ -54,6 +54,28 @@ static void a_mount_is_found_by_its_point(void **state)
 	end(t);
 }
 
+/* In the order in which they are to be undone from the last on; a name that only begins like it is
+ * another. */
+static void what_is_below_is_listed(void **state)
+{
+	struct tree *t = tree_new(-1);
+	_strv_ struct strv points = { 0 };
+	struct fault f = { 0 };
+
+	(void)state;
+	put_table(t, "22 1 254:0 / /oldroot rw - ext4 /dev/vda rw\n"
+		     "30 22 0:5 / /oldroot/run rw - tmpfs none rw\n"
+		     "31 22 0:6 / /oldroot2 rw - tmpfs none rw\n"
+		     "32 30 0:7 / /oldroot/run/lock rw - tmpfs none rw\n"
+		     "33 22 0:8 / / rw - tmpfs none rw\n");
+	assert_int_equal(mount_below("/oldroot", &points, &f), 0);
+	assert_int_equal(points.n, 3);
+	assert_string_equal(points.v[0], "/oldroot");
+	assert_string_equal(points.v[1], "/oldroot/run");
+	assert_string_equal(points.v[2], "/oldroot/run/lock");
+	end(t);
+}
+
 static void the_last_mount_covers(void **state)
 {
 	struct tree *t = tree_new(-1);
@@ -166,6 +188,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_mount_is_found_by_its_point),
+		cmocka_unit_test(what_is_below_is_listed),
 		cmocka_unit_test(the_last_mount_covers),
 		cmocka_unit_test(only_positive_evidence_is_ours),
 		cmocka_unit_test(anothers_record_is_named),
