@@ -21,7 +21,7 @@ const struct command commands[] = {
 	  check_run },
 	{ "seed", "workstation", "writes the three nodes' seeds: folders and CIDATA images",
 	  seed_usage, seed_run },
-	{ "flash", "workstation", "writes the image and one node's seed to a disk, and verifies it",
+	{ "flash", "anywhere", "writes the image and one node's seed to a disk, and verifies it",
 	  flash_usage, flash_run },
 	{ "pxe", "workstation", "installs the three machines over the network", pxe_usage,
 	  pxe_run },

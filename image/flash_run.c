@@ -1,6 +1,7 @@
 /* phoenix flash: shows what is on the disk, has its name typed, and does it (flash.h). */
 #include "image/commands.h"
 #include "image/flash_job.h"
+#include "image/self.h"
 #include "lib/command.h"
 #include "lib/log.h"
 #include "lib/units.h"
@@ -9,23 +10,32 @@
 #include <stdio.h>
 
 const char flash_usage[] =
-	"Usage: phoenix flash --image IMAGE --seed SEED [OPTION...] DEVICE\n\n"
+	"Usage: phoenix flash --image IMAGE --seed SEED [OPTION...] DEVICE\n"
+	"       phoenix flash --self IMAGE [OPTION...]\n\n"
 	"Writes the disk image IMAGE and one node's seed to DEVICE, reads everything back, and "
 	"makes the disk\n"
 	"bootable last. A partition phoenix-data that is on it is kept, so that the node comes "
 	"back as the member\n"
-	"it was. Refused: a disk that is in use, a partition, a disk that is too small.\n\n"
+	"it was. Refused: a disk that is in use, a partition, a disk that is too small.\n"
+	"With --self a node renews its own system, in place: only while the cluster has three "
+	"healthy voters.\n\n"
 	"  --image IMAGE  a file, or - for standard input; zstd, xz or uncompressed\n"
 	"  --seed SEED    what `phoenix seed` wrote for the node: OUT/NODE or OUT/NODE.img\n"
 	"  --sha256 SUM   of IMAGE as published; otherwise the file IMAGE.sha256 counts, if there "
 	"is one\n"
 	"  --wipe         erase phoenix-data too\n"
 	"  --yes          do not ask; only with --serial, or for a file\n"
-	"  --serial S     the disk must have this serial number\n";
+	"  --serial S     the disk must have this serial number\n"
+	"  --self IMAGE   on a node, as root: takes IMAGE into memory, goes down, writes the disk "
+	"that the system\n"
+	"                 runs from, and starts from it; --seed is not needed, --yes alone does "
+	"not ask\n"
+	"  --plan         with --self: looks, checks, tells, and changes nothing\n"
+	"  --self-write VERB  internal: the end of --self\n";
 
 struct request {
-	const char *image, *seed, *sha256, *serial, *device;
-	bool wipe, yes;
+	const char *image, *seed, *sha256, *serial, *device, *self, *self_write;
+	bool wipe, yes, plan;
 };
 
 /* The first one fills F; the others are said at once, so that one run tells all. */
@@ -165,6 +175,25 @@ static int flash(const struct request *q, struct flash_job *j, struct fault *f)
 	return r < 0 ? r : write_disk(j, f);
 }
 
+static int flash_self(const struct request *q, bool operand, struct fault *f)
+{
+	const struct self_request self = { .image = q->self,
+					   .seed = q->seed,
+					   .sha256 = q->sha256,
+					   .serial = q->serial,
+					   .wipe = q->wipe,
+					   .yes = q->yes,
+					   .plan = q->plan };
+
+	if (q->self_write)
+		return self_exit(q->self_write, f);
+	if (q->image || operand)
+		return fault_set(f, EINVAL,
+				 "--self IMAGE is for the disk that this system runs from: no "
+				 "--image and no disk beside it; see phoenix flash --help");
+	return self_run(&self, f);
+}
+
 int flash_run(int argc, char **argv, struct fault *f)
 {
 	struct request q = { 0 };
@@ -174,12 +203,19 @@ int flash_run(int argc, char **argv, struct fault *f)
 						  { "wipe", 0, NULL, &q.wipe, NULL },
 						  { "yes", 0, NULL, &q.yes, NULL },
 						  { "serial", 0, &q.serial, NULL, NULL },
+						  { "self", 0, &q.self, NULL, NULL },
+						  { "plan", 0, NULL, &q.plan, NULL },
+						  { "self-write", 0, &q.self_write, NULL, NULL },
 						  { 0 } };
 	_flash_job_ struct flash_job j = FLASH_JOB_NONE;
 	int r = command_options(options, argc, argv, f);
 
 	if (r < 0)
 		return r;
+	if (q.self || q.self_write)
+		return flash_self(&q, r < argc, f);
+	if (q.plan)
+		return fault_set(f, EINVAL, "--plan is for --self; see phoenix flash --help");
 	if (argc - r != 1 || !q.image || !q.seed)
 		return fault_set(f, EINVAL,
 				 "--image, --seed and one disk, please; see phoenix flash --help");

@@ -83,10 +83,15 @@ check-assets: ## downloads from servers with faults (root)
 	tests/image/assets.sh
 
 # In memory where there is any: disks of 1.2 GB are written and synced some forty times.
+$(BUILD)/tests/image/%: tests/image/%.c $(BUILD)/libphoenix.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(BUILD)/libphoenix.a $(ALL_LIBS)
+
 .PHONY: check-flash
-check-flash: $(BUILD)/phoenix ## phoenix flash, pxe and install on files, loop devices and a network of their own (root)
+check-flash: $(BUILD)/phoenix $(BUILD)/tests/image/cluster ## phoenix flash, pxe and install on files, loop devices and a network of their own (root)
 	TMPDIR=$$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) tests/image/flash.sh $<
 	TMPDIR=$$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) tests/image/pxe.sh $<
+	TMPDIR=$$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) tests/image/self.sh $(wordlist 1,2,$^)
 
 .PHONY: golden docs-check contract
 golden: $(BUILD)/phoenix ## inputs in, trees out, each run twice
@@ -110,4 +115,4 @@ contract: $(CONTRACTS) ## the API client against a real API server (root; skippe
 
 -include $(wildcard tests/sim/sim.mk)
 
--include $(wildcard $(BUILD)/tests/contract/*.d $(BUILD)/tests/steps/*.d)
+-include $(wildcard $(BUILD)/tests/contract/*.d $(BUILD)/tests/steps/*.d $(BUILD)/tests/image/*.d)
