@@ -1,6 +1,7 @@
 /* See self.h. */
 #include "image/self.h"
 
+#include "cloud-init/seed_media.h"
 #include "firstboot/paths.h"
 #include "firstboot/survey.h"
 #include "firstboot/turn.h"
@@ -150,6 +151,22 @@ static void show_end(const struct self *s)
 		node_of(s), node_of(s));
 }
 
+/* The new system looks for its seed from the beginning, and takes none of two that differ. */
+static void show_other_seeds(const struct self *s)
+{
+	_fs_ struct fs root = { .fd = -1 };
+	_strv_ struct strv devices = { 0 };
+
+	if (fs_open(&root, "/", NULL) == 0)
+		seed_media_list(&root, &devices, NULL);
+	strv_each (device, &devices)
+		if (!self_disk_has(s->disk, device))
+			fprintf(stderr,
+				"%s is labelled CIDATA too: pull it out, unless it carries the "
+				"very seed that is written.\n",
+				device);
+}
+
 static void show(const struct self *s)
 {
 	const struct flash_job *j = &s->job;
@@ -171,6 +188,7 @@ static void show(const struct self *s)
 	fprintf(stderr, "seed   %s, description %.12s\n",
 		s->request->seed ? s->request->seed : "its own", c->digest);
 	show_end(s);
+	show_other_seeds(s);
 }
 
 /* Standard input may be the image. */

@@ -39,3 +39,12 @@ int self_disk_of(const char *path, char **ret, struct fault *f)
 	r = name_of(m.device, ret, f);
 	return r < 0 ? fault_wrap(f, "%s (%s)", path, m.type) : 0;
 }
+
+bool self_disk_has(const char *disk, const char *device)
+{
+	_free_ char *of = NULL;
+	struct stat st;
+
+	return stat(device, &st) == 0 && S_ISBLK(st.st_mode) &&
+	       name_of(st.st_rdev, &of, NULL) == 0 && str_eq(of, disk);
+}

@@ -18,7 +18,7 @@
 #define SELF_IMAGE SELF_FOLDER "/image"
 #define SELF_SEED SELF_FOLDER "/seed.img"
 #define SELF_ORDER SELF_FOLDER "/order.json"
-/* What the programs and their libraries take at most: 20 MiB, measured, with room. */
+/* What the programs and their libraries take at most: 14 MiB, measured, with room. */
 #define SELF_TREE_SIZE (64ULL << 20)
 
 struct self_tree {

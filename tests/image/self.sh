@@ -2,27 +2,30 @@
 # phoenix flash --self: a node whose root is a partition of a loop device, in a
 # cluster that a program plays; then what systemd does when a machine goes down,
 # and /shutdown as the first process of a namespace of its own, where a restart
-# ends that namespace. tests/image/self.sh PHOENIX CLUSTER
+# ends that namespace. tests/image/self.sh PHOENIX CLUSTER [CASE...]
 set -euo pipefail
 
 PHOENIX=$(realpath "$1") CLUSTER=$(realpath "$2")
+CASES=("${@:3}")
+[ ${#CASES[@]} != 0 ] || CASES=(refuses late renews other_roads held another spoiled)
 REPO=$(realpath "$(dirname "$0")/../..")
 if [ "$(id -u)" != 0 ] || ! losetup -f >/dev/null 2>&1; then
 	echo "skipped: self (not root, or no loop devices)"
 	exit
 fi
 if [ "${IN_NAMESPACE:-}" != 1 ]; then
-	IN_NAMESPACE=1 exec unshare --net --mount --pid --fork --kill-child --mount-proc "$0" "$PHOENIX" "$CLUSTER"
+	IN_NAMESPACE=1 exec unshare --net --mount --pid --fork --kill-child --mount-proc "$0" "$@"
 fi
 
 DIR=$(mktemp -d)
-R=$DIR/node X=$DIR/exitrd LOOP='' PLAYER=''
+R=$DIR/node X=$DIR/exitrd LOOP='' OTHER='' PLAYER=''
 
 clean_up() {
 	set +e
 	[ -z "$PLAYER" ] || kill "$PLAYER" 2>/dev/null
 	node_off
 	cd /
+	[ -z "$OTHER" ] || losetup -d "$OTHER"
 	rm -rf "$DIR"
 }
 trap clean_up EXIT
@@ -154,6 +157,13 @@ refuses() {
 	refused 0 "would be renewed; nothing was done" --self /opt/later.packed --plan
 	is "the plan: the image" "$(grep -c "SHA-256 $good, as published" err)" 1
 	is "the plan: the data" "$(grep -c 'phoenix-data (1 GiB) is kept: phoenix-a comes back as the member it is' err)" 1
+	is "the plan: no other seed to be afraid of" "$(grep -c 'is labelled CIDATA too' err)" 0
+	OTHER=$(losetup -f --show seeds/phoenix-a.img)
+	mknod "$R$OTHER" b 7 "${OTHER#/dev/loop}"
+	flash 0 "$OTHER is labelled CIDATA too" --self /opt/later.packed --plan
+	losetup -d "$OTHER"
+	rm "$R$OTHER"
+	OTHER=
 	is "the plan takes no turn" "$(holder)" ""
 	refused 2 "'phoenix-b' is not this node's name" --self /opt/later.packed <<<phoenix-b
 	refused 2 "another disk" --self /opt/later.packed --yes --serial 5
@@ -320,15 +330,10 @@ spoiled() {
 }
 
 main() {
+	local c
 	make_inputs
 	cluster_up
-	refuses
-	late
-	renews
-	other_roads
-	held
-	another
-	spoiled
+	for c in "${CASES[@]}"; do "$c"; done
 	summary self
 }
 main
