@@ -46,12 +46,13 @@ disk_source() { # ADDRESS SUITES COMPONENTS DISTRIBUTION
 	printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: %s\nSigned-By: /usr/share/keyrings/%s-archive-keyring.gpg\n\n' "$@"
 }
 
-# What lies over the packages: the product, K3s.
+# What lies over the packages: the product, K3s, container images.
 disk_tree() { # FOLDER
 	rm -rf "$1"
 	mkdir -p "$1"
 	cp -a "$OUT/product/stage/." "$1/"
 	k3s_install "$1"
+	containers_ship "$OUT/containers" "$1"
 	disk_airgap "$1"
 }
 
