@@ -11,13 +11,15 @@
 #define K3S_ETCD K3S_SERVER "/db/etcd"
 #define K3S_TLS K3S_SERVER "/tls"
 #define K3S_KUBELET_DIR K3S_DATA "/k3s/agent/etc/kubelet.conf.d"
-#define KUBELET_DATA "/var/lib/kubelet" /* bind mount of DATA_MOUNT/kubelet */
+#define K3S_IMAGES K3S_DATA "/k3s/agent/images" /* K3s imports the archives in it */
+#define KUBELET_DATA "/var/lib/kubelet"		/* bind mount of DATA_MOUNT/kubelet */
 #define NODE_PASSWORD_DIR \
 	"/etc/rancher/node" /* bind mount of DATA_MOUNT/node: the Node's password
 					       * must outlive root */
 #define K3S_CONFIG "/etc/rancher/k3s/config.yaml"
 #define K3S_CONFIG_DIR "/etc/rancher/k3s/config.yaml.d"
 #define K3S_TOKEN "/etc/rancher/k3s/token"
+#define IMAGES "/usr/share/threephoenix/images" /* those that come with the system */
 #define PHOENIX_DIR "/etc/phoenix"
 #define FIREWALL_FILE PHOENIX_DIR "/firewall.nft"
 #define VIP_CHECK "/etc/keepalived/phoenix-check"

@@ -18,6 +18,7 @@ const struct step steps[] = {
 	     false),
 	STEP(storage, "storage", "iSCSI runs and multipath leaves Longhorn's disks alone", false),
 	STEP(k3s_config, "k3s-config", "K3s's settings, token and CAs are in place", false),
+	STEP(images, "images", "K3s finds the container images that came with the system", false),
 	STEP(exchange, "exchange", "the other nodes are answered", true),
 	STEP(cluster, "cluster", "form, join or go on: decided together, then K3s runs", true),
 	STEP(k3s, "k3s", "K3s is truly ready and this node a voter", true),

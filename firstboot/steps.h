@@ -19,6 +19,7 @@ STEP_DECLARE(network);
 STEP_DECLARE(firewall);
 STEP_DECLARE(storage);
 STEP_DECLARE(k3s_config);
+STEP_DECLARE(images);
 STEP_DECLARE(vip);
 STEP_DECLARE(scrub);
 STEP_DECLARE(exchange);

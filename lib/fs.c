@@ -105,6 +105,24 @@ int fs_stat(const struct fs *fs, const char *path, struct stat *st, struct fault
 	return 0;
 }
 
+int fs_readlink(const struct fs *fs, const char *path, char **ret, struct fault *f)
+{
+	_fd_ int fd = fs_in_root(fs, path, O_PATH | O_NOFOLLOW, 0);
+	char target[4096];
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fault_errno(f, "%s%s%s", FS_SHOWN(fs, path));
+	if (!S_ISLNK(st.st_mode))
+		return fault_set(f, EINVAL, "%s%s%s: not a symlink", FS_SHOWN(fs, path));
+	n = readlinkat(fd, "", target, sizeof target);
+	if (n < 0)
+		return fault_errno(f, "%s%s%s", FS_SHOWN(fs, path));
+	*ret = mem_strndup(target, (size_t)n);
+	return 0;
+}
+
 bool fs_exists(const struct fs *fs, const char *path)
 {
 	struct stat st;

@@ -51,6 +51,8 @@ int fs_write_text(const struct fs *fs, const char *path, mode_t mode, const char
 int fs_mkdirs(const struct fs *fs, const char *path, mode_t mode, struct fault *f);
 /* Symlink PATH -> TARGET, replaced atomically. Returns 1 changed, 0 already so. */
 int fs_symlink(const struct fs *fs, const char *path, const char *target, struct fault *f);
+/* Where the symlink PATH leads, as it is written there. -EINVAL when it is none. */
+int fs_readlink(const struct fs *fs, const char *path, char **ret, struct fault *f);
 /* Durable unlink; absent is no error. Returns 1 removed, 0 absent. */
 int fs_remove(const struct fs *fs, const char *path, struct fault *f);
 /* Overwrites the content with zeros, syncs, then unlinks. For secrets on media that honour it. */

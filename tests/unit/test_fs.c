@@ -384,6 +384,7 @@ static void lists_and_looks(void **state)
 {
 	struct place *p = *state;
 	_strv_ struct strv names = { 0 };
+	_free_ char *target = NULL;
 	struct fault f = { 0 };
 	struct stat st;
 
@@ -399,6 +400,10 @@ static void lists_and_looks(void **state)
 	assert_int_equal(fs_stat(&p->fs, "/d/c", &st, &f), -ENOENT);
 	fs_symlink(&p->fs, "/l", "/nowhere", &f);
 	assert_true(fs_exists(&p->fs, "/l")); /* lstat */
+	assert_int_equal(fs_readlink(&p->fs, "/l", &target, &f), 0);
+	assert_string_equal(target, "/nowhere");
+	assert_int_equal(fs_readlink(&p->fs, "/d/a", &target, &f), -EINVAL);
+	assert_int_equal(fs_readlink(&p->fs, "/none", &target, &f), -ENOENT);
 	broken_readdir = true;
 	assert_int_equal(fs_list(&p->fs, "/d", &names, &f), -EIO);
 	broken_readdir = false;

@@ -311,6 +311,107 @@ static void the_three_nodes_settings_differ_in_two_lines_only(void **state)
 	tree_free(t);
 }
 
+static void assert_leads(struct tree *t, const char *name, const char *target)
+{
+	_free_ char *path = mem_printf(K3S_IMAGES "/%s", name), *now = NULL;
+	struct fault f = { 0 };
+
+	if (fs_readlink(&t->boot.fs, path, &now, &f) < 0)
+		fail_msg("%s", f.text);
+	assert_string_equal(now, target);
+}
+
+static void images_of_the_system_are_linked(void **state)
+{
+	struct tree *t = tree_new(0);
+	struct step_result r;
+
+	(void)state;
+	/* a system without any */
+	assert_int_equal(tree_step(t, "images", &r), 0);
+	assert_int_equal(r.state, STATE_DONE);
+	assert_false(fs_exists(&t->boot.fs, K3S_IMAGES));
+	tree_put(t, IMAGES "/a-1.tar", "a");
+	tree_put(t, IMAGES "/b-1.tar", "b");
+	tree_step_twice(t, "images");
+	assert_leads(t, "a-1.tar", IMAGES "/a-1.tar");
+	assert_leads(t, "b-1.tar", IMAGES "/b-1.tar");
+	assert_int_equal(tree_mode(t, K3S_IMAGES), 0755);
+	tree_free(t);
+}
+
+static void links_of_an_earlier_system_go_and_nothing_else(void **state)
+{
+	static const char *const others[][2] = {
+		{ "mine.tar", "/srv/mine.tar" }, /* leads nowhere, and is not ours */
+		{ "near.tar", IMAGES "-of-mine/near.tar" },
+	};
+	struct tree *t = tree_new(0);
+	_free_ char *own = NULL, *cache = NULL;
+
+	(void)state;
+	tree_put(t, IMAGES "/a-1.tar", "a");
+	tree_put(t, K3S_IMAGES "/own.tar", "the operator's");
+	tree_put(t, K3S_IMAGES "/.cache.json", "{}");
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		_free_ char *path = mem_printf(K3S_IMAGES "/%s", others[i][0]);
+
+		assert_int_equal(fs_symlink(&t->boot.fs, path, others[i][1], NULL), 1);
+	}
+	tree_step_twice(t, "images");
+	/* a new system disk */
+	assert_int_equal(fs_remove(&t->boot.fs, IMAGES "/a-1.tar", NULL), 1);
+	tree_put(t, IMAGES "/a-2.tar", "a");
+	tree_step_twice(t, "images");
+	assert_false(fs_exists(&t->boot.fs, K3S_IMAGES "/a-1.tar"));
+	assert_leads(t, "a-2.tar", IMAGES "/a-2.tar");
+	/* one without any */
+	assert_int_equal(fs_remove(&t->boot.fs, IMAGES "/a-2.tar", NULL), 1);
+	tree_step_twice(t, "images");
+	assert_false(fs_exists(&t->boot.fs, K3S_IMAGES "/a-2.tar"));
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		assert_leads(t, others[i][0], others[i][1]);
+	own = tree_text(t, K3S_IMAGES "/own.tar");
+	assert_string_equal(own, "the operator's");
+	cache = tree_text(t, K3S_IMAGES "/.cache.json");
+	assert_string_equal(cache, "{}");
+	tree_free(t);
+}
+
+static void an_operators_image_of_that_name_stays(void **state)
+{
+	struct tree *t = tree_new(0);
+	struct step_result r;
+	_free_ char *own = NULL;
+
+	(void)state;
+	tree_put(t, IMAGES "/a-1.tar", "a");
+	tree_put(t, IMAGES "/b-1.tar", "b");
+	tree_put(t, K3S_IMAGES "/a-1.tar", "the operator's");
+	assert_int_equal(tree_step(t, "images", &r), 0);
+	assert_int_equal(r.state, STATE_CHANGED);
+	assert_int_equal(tree_step(t, "images", &r), 0);
+	assert_int_equal(r.state, STATE_DONE);
+	assert_non_null(strstr(r.text, "a-1.tar is not ours"));
+	assert_leads(t, "b-1.tar", IMAGES "/b-1.tar");
+	own = tree_text(t, K3S_IMAGES "/a-1.tar");
+	assert_string_equal(own, "the operator's");
+	tree_free(t);
+}
+
+static void images_that_cannot_be_looked_at_are_told(void **state)
+{
+	struct tree *t = tree_new(0);
+	struct step_result r;
+
+	(void)state;
+	tree_put(t, K3S_IMAGES, "a file where a folder belongs");
+	tree_put(t, IMAGES "/a-1.tar", "a");
+	assert_int_equal(tree_step(t, "images", &r), -ENOTDIR);
+	assert_non_null(strstr(r.text, K3S_IMAGES));
+	tree_free(t);
+}
+
 static void the_vip_is_offered_by_unicast_only(void **state)
 {
 	struct tree *t = tree_new(1);
@@ -379,6 +480,10 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_looked_at_counts_as_data),
 		cmocka_unit_test(a_pkcs8_service_key_is_refused),
 		cmocka_unit_test(the_three_nodes_settings_differ_in_two_lines_only),
+		cmocka_unit_test(images_of_the_system_are_linked),
+		cmocka_unit_test(links_of_an_earlier_system_go_and_nothing_else),
+		cmocka_unit_test(an_operators_image_of_that_name_stays),
+		cmocka_unit_test(images_that_cannot_be_looked_at_are_told),
 		cmocka_unit_test(the_vip_is_offered_by_unicast_only),
 		cmocka_unit_test(the_vip_goes_where_an_edge_answers_or_nobody_has_one),
 	};
