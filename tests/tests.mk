@@ -93,6 +93,10 @@ check-flash: $(BUILD)/phoenix $(BUILD)/tests/image/cluster ## phoenix flash, pxe
 	TMPDIR=$$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) tests/image/pxe.sh $<
 	TMPDIR=$$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) tests/image/self.sh $(wordlist 1,2,$^)
 
+.PHONY: check-image
+check-image: ## the images, made and tried (root; slow, wants the distribution's archive)
+	tests/image/containers.sh
+
 .PHONY: golden docs-check contract
 golden: $(BUILD)/phoenix ## inputs in, trees out, each run twice
 	tests/golden/run $<

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # The container images: phoenix (jobs), phoenix-postgres, phoenix-pooler. Who sources
-# this has lib/root.sh and lib/tools.sh, `say', `die', REPO and CACHE. The recipe is
-# image/containers/make; here it is given its places.
+# this has lib/root.sh and lib/tools.sh, `say', `die', REPO and CACHE; to make them, also
+# VERSION and EPOCH. The recipe is image/containers/make; here it is given its places.
 
 # containers_make DISTRIBUTION SUITE STAGE OUT: of the distribution's packages and of
 # the product as product_make has installed it in STAGE. OUT is replaced when all is
 # made: oci/ (layout of all three), NAME.tar and NAME.packages of each, one
 # threephoenix-VERSION-SUM.tar of all three with the layers they share once, SHA256SUMS.
 containers_make() {
-	local distribution=$1 suite=$2 stage=$3 out=$4 tmp=$4.tmp postgresql lock
+	local distribution=$1 suite=$2 stage=$3 out=$4 tmp=$4.tmp version=${VERSION:?} postgresql lock
 	postgresql=$(containers_postgresql "$distribution" "$suite")
 	[ -x "$stage/usr/bin/phoenix" ] || die "no program $stage/usr/bin/phoenix: the product is to be installed there first"
 	tools_ensure
@@ -20,18 +20,19 @@ containers_make() {
 	mkdir -p "$tmp/out" "$tmp/work"
 	tools_run "$tmp/root" "$REPO/image/containers:/recipe" "$stage:/stage" "$tmp/out:/out" "$tmp/work:/work" -- env \
 		DISTRIBUTION="$distribution" SUITE="$suite" MIRROR="$(mirror_find "$distribution")" POSTGRESQL="$postgresql" \
-		VERSION="$(cat "$REPO/VERSION")" REVISION="$(source_revision)" SOURCE="${PHOENIX_SOURCE_URL:-}" \
-		SOURCE_DATE_EPOCH="$(source_date)" /recipe/make || { rm -rf "$tmp"; die "no container images: see above"; }
+		VERSION="$version" REVISION="$(source_revision)" SOURCE="${PHOENIX_SOURCE_URL:-}" \
+		SOURCE_DATE_EPOCH="$EPOCH" /recipe/make || { rm -rf "$tmp"; die "no container images: see above"; }
 	rm -rf "$out"
 	mv -T "$tmp/out" "$out"
 	rm -rf "$tmp"
 	exec {lock}>&-
 }
 
-# containers_ship OUT ROOT: puts the archive of all three where first boot looks for it (firstboot/step_images.c).
+# containers_ship OUT ROOT: puts the archive of all three where first boot looks for it (firstboot/step_images.c). With
+# its time, of whole seconds: K3s notes no more of it, and would take one with a fraction for newer at each start.
 containers_ship() {
 	mkdir -p "$2/usr/share/threephoenix/images"
-	install -m 644 "$1"/threephoenix-*.tar "$2/usr/share/threephoenix/images/"
+	install -p -m 644 "$1"/threephoenix-*.tar "$2/usr/share/threephoenix/images/"
 }
 
 containers_postgresql() { # DISTRIBUTION SUITE
@@ -41,14 +42,11 @@ containers_postgresql() { # DISTRIBUTION SUITE
 	printf '%s\n' "$version"
 }
 
-# The commit that is built, and its time: of a clone (of whoever's), else only the time.
+# The commit that is built, of a clone (of whoever's).
 source_git() { git -c safe.directory="$REPO" -C "$REPO" "$@" 2>/dev/null; }
 source_revision() {
 	local commit
 	commit=$(source_git rev-parse HEAD) || return 0
 	source_git diff --quiet HEAD || commit+=-changed
 	printf '%s\n' "$commit"
-}
-source_date() {
-	printf '%s\n' "${SOURCE_DATE_EPOCH:-$(source_git log -1 --format=%ct || stat -c %Y "$REPO/VERSION")}"
 }

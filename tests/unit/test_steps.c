@@ -353,6 +353,7 @@ static void links_of_an_earlier_system_go_and_nothing_else(void **state)
 	tree_put(t, IMAGES "/a-1.tar", "a");
 	tree_put(t, K3S_IMAGES "/own.tar", "the operator's");
 	tree_put(t, K3S_IMAGES "/.cache.json", "{}");
+	tree_put(t, K3S_DATA "/k3s/agent/containerd/store", "");
 	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
 		_free_ char *path = mem_printf(K3S_IMAGES "/%s", others[i][0]);
 
@@ -375,6 +376,33 @@ static void links_of_an_earlier_system_go_and_nothing_else(void **state)
 	assert_string_equal(own, "the operator's");
 	cache = tree_text(t, K3S_IMAGES "/.cache.json");
 	assert_string_equal(cache, "{}");
+	tree_free(t);
+}
+
+static void what_k3s_notes_of_images_ends_with_them(void **state)
+{
+	static const char cache[] = K3S_IMAGES "/.cache.json",
+			  store[] = K3S_DATA "/k3s/agent/containerd";
+	struct tree *t = tree_new(0);
+	struct step_result r;
+	_free_ char *kept = NULL, *gone = NULL, *empty = NULL;
+
+	(void)state;
+	tree_put(t, IMAGES "/a-1.tar", "a");
+	tree_step_twice(t, "images");
+	empty = tree_text(t, cache);
+	assert_string_equal(empty, "");
+	tree_put(t, cache, "{}");
+	assert_true(fs_mkdirs(&t->boot.fs, store, 0700, NULL) >= 0);
+	assert_int_equal(tree_step(t, "images", &r), 0);
+	assert_int_equal(r.state, STATE_DONE);
+	kept = tree_text(t, cache);
+	assert_string_equal(kept, "{}");
+	/* somebody removed containerd's folder, to begin afresh */
+	assert_int_equal(fs_rename(&t->boot.fs, store, "/away", NULL), 0);
+	tree_step_twice(t, "images");
+	gone = tree_text(t, cache);
+	assert_string_equal(gone, "");
 	tree_free(t);
 }
 
@@ -482,6 +510,7 @@ int main(void)
 		cmocka_unit_test(the_three_nodes_settings_differ_in_two_lines_only),
 		cmocka_unit_test(images_of_the_system_are_linked),
 		cmocka_unit_test(links_of_an_earlier_system_go_and_nothing_else),
+		cmocka_unit_test(what_k3s_notes_of_images_ends_with_them),
 		cmocka_unit_test(an_operators_image_of_that_name_stays),
 		cmocka_unit_test(images_that_cannot_be_looked_at_are_told),
 		cmocka_unit_test(the_vip_is_offered_by_unicast_only),

@@ -5,6 +5,8 @@
 . "$LAB_HOME/../../image/lib/root.sh"
 # shellcheck source=image/lib/product.sh
 . "$LAB_HOME/../../image/lib/product.sh"
+# shellcheck source=image/lib/container.sh
+. "$LAB_HOME/../../image/lib/container.sh"
 
 BASE_DISTRIBUTION=debian BASE_SUITE=trixie
 BASE_RECIPE=1	# raise when base_make changes what it makes
@@ -75,6 +77,7 @@ product_build() {
 	[ -z "$remove" ] || flags="-DDECIDE_MUTANTS -DDECIDE_REMOVED=$remove"
 	compiler_ensure "$BASE_DISTRIBUTION" "$BASE_SUITE"
 	product_make "$LABS/product$remove" "$flags"
+	pause_make
 	rm -rf "$LABS/stage"
 	mv -T "$LABS/product$remove/stage" "$LABS/stage"
 }

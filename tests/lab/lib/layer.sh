@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What lies over base in every node: tests/lab/rootfs, the installed product,
-# and the links to the K3s of $PARTS. Re-installing the product therefore never
+# What lies over base in every node: tests/lab/rootfs, the installed product, its
+# container images, and the links to the K3s of $PARTS. Re-installing the product therefore never
 # rebuilds base; a node gets the newest layer with its next new root.
 
 # shellcheck source=image/lib/k3s.sh
@@ -53,7 +53,10 @@ layer_make() {
 	chmod -R u+rwX,go+rX,go-w "$tmp"
 	k3s_find
 	layer_k3s "$tmp"
-	[ "${BARE:-0}" = 1 ] || [ -n "${PHOENIX_LAB_IMAGE:-}" ] || [ ! -d "$STAGE" ] || layer_product "$tmp"
+	if [ "${BARE:-0}" != 1 ] && [ -z "${PHOENIX_LAB_IMAGE:-}" ] && [ -d "$STAGE" ]; then
+		layer_product "$tmp"
+		layer_images "$tmp"
+	fi
 	name=$(tar -C "$tmp" --sort=name --mtime=@0 --owner=0 --group=0 -cf - . | sha256sum | cut -c1-12)
 	if [ -d "$STATE/layers/$name" ]; then rm -rf "$tmp"; else mv -T "$tmp" "$STATE/layers/$name"; fi
 	printf '%s\n' "$STATE/layers/$name"
