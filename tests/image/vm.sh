@@ -4,7 +4,6 @@
 # that no machine outlives it. Emulation costs: a boot takes minutes.
 
 VM_BRIDGE=br0
-declare -A VM_PID=()
 
 # vm_namespace COMMAND...: runs it in namespaces of its own, once.
 vm_namespace() {
@@ -12,8 +11,8 @@ vm_namespace() {
 		IN_NAMESPACE=1 exec unshare --net --mount --pid --fork --kill-child --mount-proc "$@"
 }
 
-# vm_setup: a folder of its own, and what the library stands on.
-vm_setup() {
+# vm_libraries: what this one stands on.
+vm_libraries() {
 	local file
 	for file in cache root tools; do
 		# shellcheck source=/dev/null
@@ -22,6 +21,10 @@ vm_setup() {
 	# shellcheck source=tests/image/lib.sh
 	. "$REPO/tests/image/lib.sh"
 	CACHE=$(cache_folder)
+}
+# vm_setup: a folder of its own for all that a test makes.
+vm_setup() {
+	vm_libraries
 	DIR=$(mktemp -d)
 	cd "$DIR" || exit
 }
@@ -78,11 +81,16 @@ vm_start() {
 		-device "virtio-blk-pci,drive=disk,serial=$name,bootindex=${VM_DISK_BOOT:-1}" \
 		-netdev "tap,id=net,ifname=$tap,script=no,downscript=no" \
 		-device "virtio-net-pci,netdev=net,mac=$mac,bootindex=${VM_NET_BOOT:-2}" "$@" >"$DIR/$name.qemu" 2>&1 &
-	VM_PID[$name]=$!
+	for _ in {1..100}; do
+		[ ! -s "$DIR/$name.pid" ] || return 0
+		sleep 0.1
+	done
+	cat "$DIR/$name.qemu" >&2
+	return 1
 }
 
 # vm_runs NAME: -no-reboot ends it when it restarts, as when it is switched off.
-vm_runs() { kill -0 "${VM_PID[$1]}" 2>/dev/null; }
+vm_runs() { kill -0 "$(cat "$DIR/$1.pid" 2>/dev/null)" 2>/dev/null; }
 
 # vm_says NAME SECONDS TEXT: waits until its serial line has said TEXT.
 vm_says() {
@@ -102,8 +110,8 @@ vm_ends() {
 }
 # vm_cut NAME: pulls the plug.
 vm_cut() {
-	kill -9 "$(cat "$DIR/$1.pid")" 2>/dev/null || true
-	wait "${VM_PID[$1]}" 2>/dev/null || true
+	kill -9 "$(cat "$DIR/$1.pid" 2>/dev/null)" 2>/dev/null || true
+	vm_ends "$1" 10
 }
 # vm_knows ADDRESS: until it lets the administrator in.
 vm_knows() {

@@ -1,0 +1,75 @@
+# shellcheck shell=bash
+# A machine that was flashed with the disk image (emulated, with its own kernel and
+# boot loader) is the third of the cluster; it renews its system by itself and comes
+# back as the member it was. The two others are the lab's.
+# needs: product k3s disk-image
+# list: image
+# limit: 3600
+
+IMAGE=$(disk_image)
+# emulation makes of a second ten
+SLOW=1500
+
+# in_net COMMAND...: a function of tests/image/vm.sh, in the lab's network.
+in_net() {
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	DIR=$DIR REPO=$REPO VM_MEMORY=3072 lab net -- bash -euc '
+		. "$REPO/tests/image/vm.sh"
+		vm_libraries
+		cd "$DIR"
+		vm_ensure
+		"$@"' _ "$@"
+}
+on_c() { in_net vm_ssh "${NODE_ADDRESS[$C]}" "$@"; }
+
+# The lab's description with an administrator.
+describe() {
+	ssh-keygen -q -t ed25519 -N '' -f "$DIR/key"
+	cp -r "$REPO/cloud-init/examples/three-nodes" "$DIR/cluster"
+	sed -i "s|^  network:|  admin: { ssh_keys: [ \"$(cat "$DIR/key.pub")\" ], from: [ 192.0.2.0/24 ] }\n&|" \
+		"$DIR/cluster/phoenix.yaml"
+	export PHOENIX_LAB_CLUSTER=$DIR/cluster
+}
+
+# Its second disk is the one that the description names.
+power_on() {
+	in_net vm_start c uefi "${NODE_MAC[$C]}" c.disk \
+		-drive 'if=none,id=data,format=raw,cache=unsafe,file=/vm/c.data' -device virtio-blk-pci,drive=data,serial=phoenix-data
+}
+
+machine_id() { on_c cat /etc/machine-id; }
+
+case_run() {
+	local id before
+	DIR=$STATE.vm
+	rm -rf "$DIR"
+	mkdir -p "$DIR"
+	trap 'kill -9 "$(cat "$DIR/c.pid" 2>/dev/null)" 2>/dev/null || true' EXIT
+	describe
+	lab prepare
+	step "$C is flashed"
+	truncate -s 16G "$DIR/c.disk"
+	truncate -s 8G "$DIR/c.data"
+	make -s -C "$REPO"
+	must flash "$REPO/build/release/phoenix" flash --image "$IMAGE" --seed "$STATE/seeds/$C" --yes "$DIR/c.disk"
+	step 'all three are switched on'
+	lab boot "$A" "$B"
+	power_on
+	within "$SLOW" 'three members, each ready' well "$A"
+	within 300 'three Nodes are Ready' nodes_ready "$A" 3
+	id=$(mark "$A" id)
+	before=$(machine_id)
+	figure "one cluster of two containers and a machine after $SECONDS s"
+	on_c 'echo mine | sudo tee /var/lib/phoenix/mine /root/gone' >/dev/null
+	step 'it renews its system'
+	on_c sudo phoenix flash --self - --sha256 "$(cut -d' ' -f1 "$IMAGE.sha256")" --yes <"$IMAGE"
+	must 'it restarts' in_net vm_ends c 900
+	must 'it said that the disk is written' grep -qa 'written and read back' "$DIR/c.console"
+	power_on
+	within "$SLOW" 'three members again' well "$A"
+	figure "the same three after $SECONDS s"
+	must_be 'the cluster' "$(mark "$A" id)" "$id"
+	must_not 'the same machine id' [ "$(machine_id)" = "$before" ]
+	must_be 'what was on its data disk' "$(on_c cat /var/lib/phoenix/mine)" mine
+	must 'what was on its root is gone' on_c '! sudo test -e /root/gone'
+}
