@@ -288,8 +288,13 @@ dhcp() {
 	must "boot program by TFTP" curl -sf -o boot.kpxe "tftp://$ADDRESS/undionly.kpxe"
 	must "it is iPXE's" cmp boot.kpxe /usr/lib/ipxe/undionly.kpxe
 	server_stop
-	sleep 1
 	is "dnsmasq ends with it" "$(pgrep -c dnsmasq || true)" 0
+	server --dhcp full
+	is "dnsmasq runs" "$(pgrep -c dnsmasq || true)" 1
+	kill -KILL "$SERVER"
+	server_stop
+	for _ in {1..50}; do pgrep dnsmasq >/dev/null || break; sleep 0.1; done
+	is "dnsmasq ends with a server that was killed" "$(pgrep -c dnsmasq || true)" 0
 }
 
 main() {
