@@ -32,6 +32,14 @@ static int stopped(const struct flash *x, struct fault *f)
 	return x->stop && *x->stop ? fault_set(f, EINTR, "stopped by signal %d", (int)*x->stop) : 0;
 }
 
+static int lies(const struct flash *x, uint64_t at, struct fault *f)
+{
+	return fault_set(f, EIO,
+			 "%s does not give back what was written to it, at byte %llu: the disk is "
+			 "defective, or something else writes to it",
+			 x->target->path, (unsigned long long)at);
+}
+
 /* What a disk begins and ends with. Made before anything is written: a table that cannot be is no
  * reason to lose the old one. */
 struct edges {
@@ -63,25 +71,52 @@ static bool head_is_sound(const struct flash *x)
 	       ptable_read_head(head, PTABLE_HEAD, x->target->path, &t, NULL) == 1;
 }
 
-static int write_one(const struct flash *x, const struct edges *e, bool head, struct fault *f)
+/* Written, and found there again. */
+static int write_at(const struct flash *x, const unsigned char *data, size_t n, uint64_t at,
+		    struct fault *f)
 {
-	struct target *t = x->target;
-	int r = head ? target_write(t, e->head, PTABLE_HEAD, 0, f)
-		     : target_write(t, e->tail, PTABLE_TAIL, t->size - PTABLE_TAIL, f);
+	_free_ unsigned char *back = mem_alloc(n);
+	int r = target_write(x->target, data, n, at, f);
 
-	return r < 0 ? r : target_sync(t, f);
+	if (r >= 0)
+		r = target_sync(x->target, f);
+	if (r >= 0)
+		r = target_read(x->target, back, n, at, f);
+	return r < 0 || memcmp(data, back, n) == 0 ? r : lies(x, at, f);
+}
+
+static int write_tail(const struct flash *x, const struct edges *e, struct fault *f)
+{
+	return write_at(x, e->tail, PTABLE_TAIL, x->target->size - PTABLE_TAIL, f);
+}
+
+/* The first sector says what kind of table follows: last, when no copy would make up for half a
+ * table. Until then it is that of before, or none. */
+static int write_head_alone(const struct flash *x, const struct edges *e, struct fault *f)
+{
+	int r = write_at(x, e->head + PTABLE_SECTOR, PTABLE_HEAD - PTABLE_SECTOR, PTABLE_SECTOR, f);
+
+	return r < 0 ? r : write_at(x, e->head, PTABLE_SECTOR, 0, f);
 }
 
 /* At every moment one of the two is whole: the copy is replaced first, unless it is all there is. */
 static int edges_write(const struct flash *x, const struct edges *e, bool *begun, struct fault *f)
 {
-	bool sound = head_is_sound(x);
 	int r;
 
-	*begun = *begun || !sound;
-	r = write_one(x, e, !sound, f);
-	*begun = *begun || r >= 0;
-	return r < 0 ? r : write_one(x, e, sound, f);
+	if (!head_is_sound(x)) {
+		*begun = true;
+		r = write_head_alone(x, e, f);
+		return r < 0 ? r : write_tail(x, e, f);
+	}
+	r = write_tail(x, e, f);
+	if (r < 0 && !*begun)
+		return fault_wrap(f, "%s is as it was, but for the copy of its table at its end",
+				  x->target->path);
+	if (r < 0)
+		return r;
+	*begun = true;
+	return write_at(x, e->head, PTABLE_HEAD, 0, f);
 }
 
 static ssize_t produce(void *user, void *buf, size_t n, struct fault *f)
@@ -122,10 +157,14 @@ static int stream(const struct flash *x, struct proof *proof, struct fault *f)
 static int write_seed(const struct flash *x, struct fault *f)
 {
 	const struct partition *p = &x->layout->seed;
-	_free_ unsigned char *data = mem_alloc(p->size);
+	unsigned char *data = mem_alloc(p->size);
+	int r;
 
 	memcpy(data, x->seed->p, x->seed->len);
-	return target_write(x->target, data, p->size, p->start, f);
+	r = target_write(x->target, data, p->size, p->start, f);
+	explicit_bzero(data, p->size);
+	free(data);
+	return r;
 }
 
 /* A new data partition is to look blank, whatever an older life of the disk left there. */
@@ -139,14 +178,6 @@ static int clear_data(const struct flash *x, struct fault *f)
 		return 0;
 	r = target_write(x->target, zero, EDGE, p->start, f);
 	return r < 0 ? r : target_write(x->target, zero, EDGE, p->start + p->size - EDGE, f);
-}
-
-static int lies(const struct flash *x, uint64_t at, struct fault *f)
-{
-	return fault_set(f, EIO,
-			 "%s does not give back what was written to it, at byte %llu: the disk is "
-			 "defective, or something else writes to it",
-			 x->target->path, (unsigned long long)at);
 }
 
 static int read_back(const struct flash *x, const struct proof *proof, struct fault *f)
@@ -179,11 +210,13 @@ static int read_back(const struct flash *x, const struct proof *proof, struct fa
 static int read_back_seed(const struct flash *x, struct fault *f)
 {
 	const struct partition *p = &x->layout->seed;
-	_free_ unsigned char *data = mem_alloc(x->seed->len);
+	unsigned char *data = mem_alloc(x->seed->len);
 	int r = target_read(x->target, data, x->seed->len, p->start, f);
 
 	if (r >= 0 && memcmp(data, x->seed->p, x->seed->len) != 0)
 		r = lies(x, p->start, f);
+	explicit_bzero(data, x->seed->len);
+	free(data);
 	return r;
 }
 

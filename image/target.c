@@ -199,11 +199,11 @@ void target_direct(struct target *t, bool on)
 		fcntl(t->fd, F_SETFL, flags & ~O_DIRECT);
 }
 
-int (*target_fault_hook)(const char *step);
+int (*target_fault_hook)(const char *step, const void *data, size_t n, uint64_t at);
 
-static bool cut(const char *step)
+static bool cut(const char *step, const void *data, size_t n, uint64_t at)
 {
-	int r = target_fault_hook ? target_fault_hook(step) : 0;
+	int r = target_fault_hook ? target_fault_hook(step, data, n, at) : 0;
 
 	errno = -r;
 	return r < 0;
@@ -216,7 +216,7 @@ static int failed(const struct target *t, const char *what, uint64_t at, struct 
 
 int target_write(struct target *t, const void *data, size_t n, uint64_t at, struct fault *f)
 {
-	if (cut("write"))
+	if (cut("write", data, n, at))
 		return failed(t, "write to", at, f);
 	while (n) {
 		ssize_t w = pwrite(t->fd, data, n, (off_t)at);
@@ -262,7 +262,7 @@ int target_read(struct target *t, void *data, size_t n, uint64_t at, struct faul
 
 int target_sync(struct target *t, struct fault *f)
 {
-	if (cut("sync") || fsync(t->fd) < 0)
+	if (cut("sync", NULL, 0, 0) || fsync(t->fd) < 0)
 		return fault_errno(f, "%s: what was written did not reach the disk", t->path);
 	posix_fadvise(t->fd, 0, 0, POSIX_FADV_DONTNEED);
 	return 0;

@@ -44,8 +44,8 @@ int target_write(struct target *t, const void *data, size_t n, uint64_t at, stru
 int target_read(struct target *t, void *data, size_t n, uint64_t at, struct fault *f);
 /* Down to the medium, and out of the cache, so that a read after it tells what is really there. */
 int target_sync(struct target *t, struct fault *f);
-/* For tests of write order and of power cuts: called before each "write" and "sync"; a negative
- * return is taken as that call's -errno. NULL outside tests. */
-extern int (*target_fault_hook)(const char *step);
+/* For tests of write order and of power cuts: called before each "write" (of DATA, N bytes, to AT)
+ * and "sync"; a negative return is taken as that call's -errno. NULL outside tests. */
+extern int (*target_fault_hook)(const char *step, const void *data, size_t n, uint64_t at);
 /* Has the kernel look at the new partition table; that it cannot is no error. */
 void target_rescan(struct target *t);

@@ -7,15 +7,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #define MIB (1ULL << 20)
-#define SIZE (96 * MIB)
+#define SIZE (64 * MIB)
+#define ROOT_SIZE (9 * MIB + 4096)
 #define ROOT_TYPE "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709"
 #define LINUX_TYPE "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
 
-static char image[] = "/tmp/phoenix-image-XXXXXX", disk[] = "/tmp/phoenix-disk-XXXXXX";
+static char image[] = "/dev/shm/phoenix-image-XXXXXX", disk[] = "/dev/shm/phoenix-disk-XXXXXX";
 static const char seed_text[] = "the seed";
 
 static void put(int fd, const void *data, size_t n, uint64_t at)
@@ -41,13 +43,13 @@ static void write_system(int fd, const struct ptable *t, char letter)
 
 static void make_image(void)
 {
-	_ptable_ struct ptable t = { .size = 24 * MIB };
+	_ptable_ struct ptable t = { .size = 13 * MIB };
 	_fd_ int fd = open(image, O_RDWR | O_TRUNC);
 
 	ptable_add(&t, &(struct partition){ .name = LAYOUT_ROOT,
 					    .type = ROOT_TYPE,
 					    .start = 2 * MIB,
-					    .size = 20 * MIB + 4096 });
+					    .size = ROOT_SIZE });
 	assert_int_equal(ftruncate(fd, (off_t)t.size), 0);
 	write_system(fd, &t, 'N');
 }
@@ -90,15 +92,16 @@ static int flash(bool *begun, struct fault *f)
 	assert_int_equal(layout_image(&s->table, s->name, f), 0);
 	assert_int_equal(target_open(disk, &t, f), 0);
 
-	const struct layout_wish w = {
-		.image = &s->table, .disk = &t.table, .disk_size = t.size, .seed_size = seed.len
-	};
+	const struct layout_wish w = { .image = &s->table,
+				       .disk = &t.table,
+				       .disk_size = t.size,
+				       .seed_size = seed.len,
+				       .no_data = true };
 	const struct flash x = {
 		.target = &t, .source = s, .layout = &l, .seed = &seed, .progress = nothing
 	};
 
 	assert_int_equal(layout_make(&w, disk, &l, f), 0);
-	assert_true(l.kept);
 	r = flash_write(&x, begun, f);
 	return r;
 }
@@ -141,20 +144,53 @@ static enum outcome look(void)
 		assert_true(all_are(fd, 'O', root->start, root->size));
 		return OLD;
 	}
-	assert_true(all_are(fd, 'N', root->start, 20 * MIB + 4096));
+	assert_true(all_are(fd, 'N', root->start, ROOT_SIZE));
 	root = ptable_find(&t, LAYOUT_SEED, NULL);
 	assert_int_equal(pread(fd, text, sizeof seed_text, (off_t)root->start), sizeof seed_text);
 	assert_string_equal(text, seed_text);
-	assert_int_equal(boot, 'N');
+	return boot == 'N' ? NEW : NONE;
+}
+
+/* The same of a disk that had nothing of ours: it can be written again by the same command. */
+static enum outcome look_at_new(void)
+{
+	_fd_ int fd = open(disk, O_RDONLY);
+	_ptable_ struct ptable t = { 0 };
+	const struct partition *root;
+	struct fault f = { 0 };
+
+	if (ptable_read(fd, SIZE, disk, &t, &f) < 0)
+		fail_msg("%s", f.text);
+	root = ptable_find(&t, LAYOUT_ROOT, NULL);
+	if (!root)
+		return !t.n || t.gpt ? NONE : OLD;
+	assert_true(all_are(fd, 'N', root->start, ROOT_SIZE));
 	return NEW;
 }
 
+/* At which write or sync the power goes, and what of a write reaches the disk then. */
+enum tear { NOTHING, FIRST_SECTOR, ALL_BUT_FIRST, EVERY_OTHER };
 static int steps, cut_at;
+static enum tear tear;
+static bool torn; /* a table; the contents are written again whatever becomes of them */
 
-static int cut(const char *step)
+static int cut(const char *step, const void *data, size_t n, uint64_t at)
 {
+	_fd_ int fd = -1;
+
 	(void)step;
-	return ++steps >= cut_at ? -EIO : 0;
+	if (++steps < cut_at)
+		return 0;
+	if (steps > cut_at || !data || (at >= PTABLE_HEAD && at < SIZE - PTABLE_TAIL))
+		return -EIO;
+	torn = true;
+	fd = open(disk, O_RDWR);
+	for (size_t i = 0; i < n; i += PTABLE_SECTOR)
+		if (tear == FIRST_SECTOR    ? i == 0
+		    : tear == ALL_BUT_FIRST ? i > 0
+					    : tear == EVERY_OTHER && i / PTABLE_SECTOR % 2)
+			put(fd, (const char *)data + i, PTABLE_SECTOR, at + i);
+	return -EIO;
 }
 
 /* An earlier run was cut in the middle of the table at the beginning: the copy is all there is. */
@@ -166,19 +202,17 @@ static void spoil_head(void)
 	put(fd, zero, sizeof zero, PTABLE_SECTOR);
 }
 
-static void cut_after_each_write(bool spoiled)
+static void test_cut_after_each_write(void **state)
 {
 	enum outcome now, last = OLD;
 	int seen[3] = { 0 }, r;
 
-	target_fault_hook = cut;
+	(void)state;
 	for (cut_at = 1;; cut_at++) {
 		struct fault f = { 0 };
 		bool begun = false;
 
 		make_disk();
-		if (spoiled)
-			spoil_head();
 		steps = 0;
 		r = flash(&begun, &f);
 		now = look();
@@ -190,71 +224,125 @@ static void cut_after_each_write(bool spoiled)
 			break;
 		assert_int_equal(r, -EIO);
 	}
-	target_fault_hook = NULL;
 	assert_int_equal(last, NEW);
 	assert_true(seen[OLD] > 0 && seen[NONE] > 5);
-	/* and whatever was cut off can be done again */
-	cut_at = 8;
-	steps = 0;
-	target_fault_hook = cut;
+}
+
+static void nothing_on_it(void)
+{
+	_fd_ int fd = open(disk, O_RDWR | O_TRUNC);
+
+	assert_int_equal(ftruncate(fd, SIZE), 0);
+}
+
+/* An MBR with one partition. */
+static void somebody_elses(void)
+{
+	static const unsigned char entry[16] = { 0, 0, 0, 0, 0x83, 0, 0, 0, 0, 8, 0, 0, 0, 16 };
+	_fd_ int fd = open(disk, O_RDWR | O_TRUNC);
+
+	assert_int_equal(ftruncate(fd, SIZE), 0);
+	put(fd, entry, sizeof entry, 446);
+	put(fd, "\x55\xaa", 2, 510);
+}
+
+static void one_table_left(void)
+{
 	make_disk();
-	flash(&(bool){ false }, &(struct fault){ 0 });
-	assert_int_equal(look(), NONE);
-	target_fault_hook = NULL;
-	assert_int_equal(flash(&(bool){ false }, &(struct fault){ 0 }), 0);
-	assert_int_equal(look(), NEW);
+	spoil_head();
 }
 
-/* A disk that takes everything and gives back something else. */
-static int spoil(const char *step)
+/* Power goes in the middle of each write, whatever of it reached the disk: that the table can be
+ * read is what the next run needs, which ends as if nothing had been. */
+static void test_torn_and_done_again(void **state)
 {
-	_fd_ int fd = str_eq(step, "sync") && ++steps == 3 ? open(disk, O_RDWR) : -1;
+	static void (*const begins[])(void) = { make_disk, one_table_left, nothing_on_it,
+						somebody_elses };
 
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(begins); i++) {
+		enum outcome (*see)(void) = i < 2 ? look : look_at_new;
+		bool done = false;
+
+		for (int at = 1; !done; at += tear == NOTHING) {
+			struct fault f = { 0 };
+
+			begins[i]();
+			steps = 0;
+			cut_at = at;
+			torn = false;
+			done = flash(&(bool){ false }, &f) == 0;
+			see();
+			cut_at = INT_MAX;
+			assert_int_equal(flash(&(bool){ false }, &f), 0);
+			assert_int_equal(see(), NEW);
+			tear = torn ? (tear + 1) % (EVERY_OTHER + 1) : NOTHING;
+		}
+	}
+	tear = NOTHING;
+}
+
+/* A disk that takes everything and gives back something else, after a certain sync. */
+static int spoil_after;
+static uint64_t spoil_at;
+
+static int spoil(const char *step, const void *data, size_t n, uint64_t at)
+{
+	_fd_ int fd = str_eq(step, "sync") && ++steps == spoil_after ? open(disk, O_RDWR) : -1;
+
+	(void)data, (void)n, (void)at;
 	if (fd >= 0)
-		put(fd, "x", 1, 9 * MIB);
+		put(fd, "x", 1, spoil_at);
 	return 0;
-}
-
-static void test_cut_after_each_write(void **state)
-{
-	(void)state;
-	cut_after_each_write(false);
-}
-
-static void test_cut_with_one_table_left(void **state)
-{
-	(void)state;
-	cut_after_each_write(true);
 }
 
 static void test_a_disk_that_lies(void **state)
 {
-	struct fault f = { 0 };
-	bool begun = false;
+	/* the table that keeps the data, its copy, content, seed, the last table */
+	static const struct {
+		int after;
+		uint64_t at;
+		bool begun;
+	} cases[] = { { 1, SIZE - PTABLE_TAIL, false },
+		      { 2, 1000, true },
+		      { 3, 9 * MIB, true },
+		      { 3, 39 * MIB, true },
+		      { 4, SIZE - 512, true },
+		      { 5, 1024, true } };
 
 	(void)state;
-	make_disk();
-	steps = 0;
 	target_fault_hook = spoil;
-	assert_int_equal(flash(&begun, &f), -EIO);
-	target_fault_hook = NULL;
-	assert_true(begun);
-	assert_non_null(strstr(f.text, "does not give back"));
-	assert_int_equal(look(), NONE);
-}
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct fault f = { 0 };
+		bool begun = false;
 
+		make_disk();
+		steps = 0;
+		spoil_after = cases[i].after;
+		spoil_at = cases[i].at;
+		assert_int_equal(flash(&begun, &f), -EIO);
+		assert_int_equal(begun, cases[i].begun);
+		assert_non_null(strstr(f.text, "does not give back"));
+		assert_true(begun || strstr(f.text, "is as it was"));
+		if (spoil_after == 3)
+			assert_int_equal(look(), NONE);
+	}
+	target_fault_hook = cut;
+}
 static int setup(void **state)
 {
 	(void)state;
 	close(mkstemp(image));
 	close(mkstemp(disk));
 	make_image();
+	target_fault_hook = cut;
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
+	target_fault_hook = NULL;
 	unlink(image);
 	unlink(disk);
 	return 0;
@@ -264,7 +352,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cut_after_each_write),
-		cmocka_unit_test(test_cut_with_one_table_left),
+		cmocka_unit_test(test_torn_and_done_again),
 		cmocka_unit_test(test_a_disk_that_lies),
 	};
 
