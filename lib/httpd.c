@@ -16,7 +16,8 @@
 
 static struct {
 	__typeof__(MHD_add_response_header) *add_response_header;
-	__typeof__(MHD_create_response_from_buffer) *create_response_from_buffer;
+	__typeof__(MHD_create_response_from_buffer_with_free_callback_cls)
+		*create_response_from_buffer_with_free_callback_cls;
 	__typeof__(MHD_create_response_from_fd64) *create_response_from_fd64;
 	__typeof__(MHD_destroy_response) *destroy_response;
 	__typeof__(MHD_get_connection_info) *get_connection_info;
@@ -32,7 +33,7 @@ static struct {
 	}
 static const struct library_call calls[] = {
 	CALL(add_response_header),
-	CALL(create_response_from_buffer),
+	CALL(create_response_from_buffer_with_free_callback_cls),
 	CALL(create_response_from_fd64),
 	CALL(destroy_response),
 	CALL(get_connection_info),
@@ -81,12 +82,33 @@ static const char *token_of(struct MHD_Connection *c)
 	return text && str_starts(text, BEARER) ? text + strlen(BEARER) : NULL;
 }
 
+/* It may have been a secret. */
+static void body_sent(void *user)
+{
+	str_erase(user);
+	free(user);
+}
+
+/* The library keeps it until it is sent. */
+static struct MHD_Response *body_response(struct str *body)
+{
+	struct str *kept = mem_alloc(sizeof *kept);
+	struct MHD_Response *response;
+
+	*kept = *body;
+	*body = (struct str){ 0 };
+	response = mhd.create_response_from_buffer_with_free_callback_cls(
+		kept->len, (void *)str_text(kept), body_sent, kept);
+	if (!response)
+		body_sent(kept);
+	return response;
+}
+
 static enum MHD_Result send_reply(struct MHD_Connection *c, struct httpd_reply *reply)
 {
 	struct MHD_Response *response =
 		reply->fd >= 0 ? mhd.create_response_from_fd64(reply->size, reply->fd)
-			       : mhd.create_response_from_buffer(reply->body.len, reply->body.p,
-								 MHD_RESPMEM_MUST_COPY);
+			       : body_response(&reply->body);
 	enum MHD_Result r;
 
 	str_erase(&reply->body);
