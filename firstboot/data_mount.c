@@ -29,21 +29,17 @@ int data_record_is_ours(const struct seed *s, const struct data_record *r, const
 			struct fault *f)
 {
 	_record_ struct data_record own = { 0 };
+	struct fault whose = { 0 };
 	int ret = data_record_ours(s, &own, f);
 
 	if (ret < 0)
 		return ret;
-	if (!str_eq(r->exchange_ca, own.exchange_ca))
-		return fault_set(f, EPERM,
-				 "%s belongs to another cluster (node %s of '%s', CA %.12s): put "
-				 "the right disk in, or erase this one with wipe: true in the seed",
-				 device, r->node, r->cluster, r->exchange_ca);
-	if (!str_eq(r->node, own.node))
-		return fault_set(f, EPERM,
-				 "%s is the data disk of %s, and this node is %s: put it back into "
-				 "its machine, or erase it with wipe: true in the seed",
-				 device, r->node, own.node);
-	return 0;
+	ret = data_record_fits(&own, r, device, &whose);
+	return ret < 0 ? fault_set(f, -ret,
+				   "%s: put the right disk in, or erase this one with wipe: true "
+				   "in the seed",
+				   whose.text)
+		       : 0;
 }
 
 int data_mount_look(struct mount *m, struct fault *f)

@@ -55,7 +55,8 @@ int data_record_parse(const char *text, size_t len, struct data_record *ret, str
 	struct fault local = { 0 };
 
 	if (json_parse(text, len, &j, &local) < 0 || understand(j, &found) < 0)
-		return fault_set(f, EBADMSG, "its record " DATA_RECORD_FILE " is not understood%s%s",
+		return fault_set(f, EBADMSG,
+				 "its record " DATA_RECORD_FILE " is not understood%s%s",
 				 local.code ? ": " : "", local.code ? local.text : "");
 	*ret = found;
 	found = (struct data_record){ 0 };
@@ -86,7 +87,8 @@ int data_record_read(const struct fs *fs, const char *dir, struct data_record *r
 int data_record_write(const struct fs *fs, const char *dir, const struct data_record *r,
 		      struct fault *f)
 {
-	_free_ char *state = mem_printf("%s/state", dir), *path = mem_printf("%s" DATA_RECORD_FILE, dir);
+	_free_ char *state = mem_printf("%s/state", dir),
+		    *path = mem_printf("%s" DATA_RECORD_FILE, dir);
 	_json_ struct json *j = json_object();
 	_str_ struct str text = { 0 };
 	int ret = fs_mkdirs(fs, state, 0700, f);
@@ -101,6 +103,19 @@ int data_record_write(const struct fs *fs, const char *dir, const struct data_re
 	json_print(j, 2, &text);
 	str_add(&text, "\n");
 	return fs_write(fs, path, 0600, text.p, text.len, f);
+}
+
+int data_record_fits(const struct data_record *own, const struct data_record *found,
+		     const char *device, struct fault *f)
+{
+	if (!str_eq(found->exchange_ca, own->exchange_ca))
+		return fault_set(f, EPERM,
+				 "%s belongs to another cluster (node %s of '%s', CA %.12s)",
+				 device, found->node, found->cluster, found->exchange_ca);
+	if (!str_eq(found->node, own->node))
+		return fault_set(f, EPERM, "%s is the data disk of %s, and this node is %s", device,
+				 found->node, own->node);
+	return 0;
 }
 
 void data_record_free(struct data_record *r)

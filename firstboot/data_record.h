@@ -25,4 +25,8 @@ int data_record_read(const struct fs *fs, const char *dir, struct data_record *r
 int data_record_parse(const char *text, size_t len, struct data_record *ret, struct fault *f);
 int data_record_write(const struct fs *fs, const char *dir, const struct data_record *r,
 		      struct fault *f);
+/* 0 = FOUND names the node of OWN, of the same cluster; -EPERM tells whose it is. DEVICE is for the
+ * text, which says nothing of what to do: that is the caller's. */
+int data_record_fits(const struct data_record *own, const struct data_record *found,
+		     const char *device, struct fault *f);
 void data_record_free(struct data_record *r);

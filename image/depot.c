@@ -2,8 +2,8 @@
 #include "image/depot.h"
 
 #include "lib/fs.h"
-#include "lib/http.h"
 #include "lib/json.h"
+#include "lib/timer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,12 +12,24 @@
 #include <unistd.h>
 
 #define SHORT_MS 30000
+#define TELL_MS 10000
 #define IMAGE_MS (6 * 3600 * 1000)
 #define STALL_S 60
-#define SEED_MAX_BYTES (64U << 20)
 
-static int ask(const struct depot *d, const char *path, const struct str *body, struct str *out,
-	       struct fault *f)
+static int refusal(const char *url, struct http_response *rs, struct fault *f)
+{
+	int code = rs->status == 403   ? EPERM
+		   : rs->status == 409 ? EAGAIN
+		   : rs->status == 410 ? EEXIST
+				       : EIO;
+
+	if (!rs->body.len)
+		return fault_set(f, code, "%s: refused (HTTP %d)", url, rs->status);
+	return fault_set(f, code, "%s: %.200s", url, str_trim(rs->body.p));
+}
+
+static int ask_by(struct http_client *client, const struct depot *d, const char *path,
+		  const struct str *body, struct str *out, struct fault *f)
 {
 	_free_ char *url = mem_printf("%s%s", d->url, path);
 	const struct http_request rq = { .method = "POST",
@@ -26,19 +38,26 @@ static int ask(const struct depot *d, const char *path, const struct str *body, 
 					 .body_len = body ? body->len : 0,
 					 .pinned_key = d->pin,
 					 .bearer = d->token,
-					 .timeout_ms = SHORT_MS,
-					 .max_bytes = SEED_MAX_BYTES };
+					 .timeout_ms = body ? TELL_MS : SHORT_MS,
+					 .max_bytes = ORDER_SEED_MAX };
 	_http_ struct http_response rs = { 0 };
-	int r = http_do(&rq, &rs, f);
+	int r = http_client_do(client, &rq, &rs, f);
 
 	if (r < 0)
 		return r;
 	if (rs.status != 200)
-		return fault_set(f, rs.status == 410 ? EEXIST : EPERM, "%s: %.200s", url,
-				 rs.body.len ? str_trim(rs.body.p) : "refused");
+		return refusal(url, &rs, f);
 	str_add_n(out, str_text(&rs.body), rs.body.len);
 	str_erase(&rs.body);
 	return 0;
+}
+
+static int ask(const struct depot *d, const char *path, const struct str *body, struct str *out,
+	       struct fault *f)
+{
+	_cleanup_(http_client_freep) struct http_client *client = http_client_new();
+
+	return ask_by(client, d, path, body, out, f);
 }
 
 int depot_order(const struct depot *d, struct order *ret, struct fault *f)
@@ -61,16 +80,38 @@ int depot_seed(const struct depot *d, const char *sha256, struct str *out, struc
 				   : fault_set(f, EBADMSG, "the seed is not the one of the order");
 }
 
-void depot_tell(const struct depot *d, const char *step, unsigned percent, const char *error)
+void depot_tell(const struct depot *d, struct http_client *client, const char *step,
+		unsigned percent)
 {
 	_json_ struct json *j = json_object();
 	_str_ struct str body = { 0 }, answer = { 0 };
 
 	json_set_str(j, "step", step);
 	json_set_int(j, "percent", percent);
-	json_set_str(j, "error", error);
 	json_print(j, 0, &body);
-	ask(d, "/tell", &body, &answer, NULL);
+	ask_by(client, d, "/tell", &body, &answer, NULL);
+}
+
+int depot_end(const struct depot *d, const char *error, bool leave, int64_t patience_ms,
+	      struct fault *f)
+{
+	_json_ struct json *j = json_object();
+	_str_ struct str body = { 0 };
+	int64_t until = timer_now() + patience_ms;
+	struct backoff wait = { 0 };
+
+	json_set_str(j, error ? "error" : "step", error ? error : "done");
+	if (error)
+		json_set_bool(j, "leave", leave);
+	json_print(j, 0, &body);
+	for (;;) {
+		_str_ struct str answer = { 0 };
+		int r = ask(d, "/tell", &body, &answer, f);
+
+		if (r >= 0 || r == -EPERM || timer_now() >= until)
+			return r;
+		timer_sleep(backoff_next(&wait, 1000, 8000));
+	}
 }
 
 /* A download that fills a pipe, so that it is read like a file. */

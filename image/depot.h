@@ -3,6 +3,7 @@
 
 #include "image/order.h"
 #include "image/source.h"
+#include "lib/http.h"
 
 struct depot {
 	const char *url, *pin, *token;
@@ -14,5 +15,11 @@ int depot_order(const struct depot *d, struct order *ret, struct fault *f);
 int depot_seed(const struct depot *d, const char *sha256, struct str *out, struct fault *f);
 /* The image, compared at its end with the order's sum. */
 int depot_image(const struct depot *d, const struct order *o, struct source **ret, struct fault *f);
-/* Tells how far this machine is; that nobody listens is no error. ERROR NULL: STEP and PERCENT. */
-void depot_tell(const struct depot *d, const char *step, unsigned percent, const char *error);
+/* Tells how far this machine is; that nobody listens is no error. */
+void depot_tell(const struct depot *d, struct http_client *client, const char *step,
+		unsigned percent);
+/* The last word: "done", or what went wrong (ERROR; LEAVE: the disk is as it was and is to stay so).
+ * Said again until the server took it, for PATIENCE_MS; -EPERM: it does not know this machine (any
+ * more). */
+int depot_end(const struct depot *d, const char *error, bool leave, int64_t patience_ms,
+	      struct fault *f);

@@ -1,6 +1,7 @@
 /* See flash_job.h. */
 #include "image/flash_job.h"
 
+#include "image/flash_data.h"
 #include "lib/meter.h"
 
 #include <errno.h>
@@ -26,33 +27,47 @@ const struct node_config *flash_job_node(const struct flash_job *j)
 	return &j->seed.seed->config->nodes[j->seed.seed->self];
 }
 
-int flash_job_plan(struct flash_job *j, bool wipe, struct fault *f)
+/* Where the node would find its data, and where not. */
+static int check_place(const struct flash_job *j, const struct flash_wish *w, struct fault *f)
 {
 	const struct target *t = &j->target;
-	int r;
-	const struct layout_wish wish = {
-		.image = &j->source->table,
-		.disk = &t->table,
-		.disk_size = t->size,
-		.seed_size = j->seed.bytes.len,
-		.wipe = wipe,
-		.no_data = flash_job_node(j)->data != NULL,
-	};
 
-	if (t->no_table.code && !wipe)
+	if (t->no_table.code)
 		return fault_set(f, EUCLEAN,
 				 "%s: whether there is a " LAYOUT_DATA " on it cannot be told. "
 				 "Repair the table (sgdisk, sfdisk), or --wipe erases all",
 				 t->no_table.text);
-	if (t->data_elsewhere && !wipe)
+	if (t->data_elsewhere)
 		return fault_set(f, EEXIST,
 				 "%s: %s has the label " TARGET_DATA
 				 " and would be erased: --wipe, if it may go",
 				 t->path, t->data_elsewhere);
-	r = layout_make(&wish, t->path, &j->layout, f);
+	if (w->data && !w->data_is_ours && ptable_find(&t->table, LAYOUT_DATA, NULL))
+		return fault_set(f, EEXIST,
+				 "%s has a partition " LAYOUT_DATA
+				 ", but the description has the data of %s on %s (data:): the node "
+				 "would wait for a person. --wipe erases the partition, or leave "
+				 "out data:",
+				 t->path, w->owner->node, w->data);
+	return 0;
+}
+
+int flash_job_plan(struct flash_job *j, const struct flash_wish *w, struct fault *f)
+{
+	const struct target *t = &j->target;
+	const struct layout_wish wish = { .image = &j->source->table,
+					  .disk = &t->table,
+					  .disk_size = t->size,
+					  .seed_size = w->seed_size,
+					  .wipe = w->wipe,
+					  .no_data = w->data != NULL };
+	int r = w->wipe ? 0 : check_place(j, w, f);
+
+	if (r >= 0)
+		r = layout_make(&wish, t->path, &j->layout, f);
 	if (r < 0 || !j->layout.kept)
 		return r;
-	r = flash_data_fits(t->path, &j->layout.data, j->seed.seed, f);
+	r = flash_data_fits(t->path, &j->layout.data, w->owner, f);
 	if (r < 0)
 		return fault_wrap(f, "%s (--wipe erases it)", t->path);
 	j->owned = r > 0;

@@ -2,6 +2,7 @@
  * network, and a node that renews itself have in common. Nobody is asked anything here. */
 #pragma once
 
+#include "firstboot/data_record.h"
 #include "image/flash.h"
 #include "image/flash_seed.h"
 
@@ -18,9 +19,17 @@ struct flash_job {
 		.target = TARGET_NONE \
 	}
 
-/* Everything is opened: what will be where? WIPE: nothing is kept. Refuses an image that is not
- * ours, a data partition that is another node's or in the way, a damaged table (-EUCLEAN). */
-int flash_job_plan(struct flash_job *j, bool wipe, struct fault *f);
+/* What is known of the node before its seed is there: network boot asks for that last. */
+struct flash_wish {
+	const struct data_record *owner;
+	const char *data;  /* its second disk; NULL: it has none */
+	bool data_is_ours; /* ...which has its data: what else is called so is a left-over */
+	uint64_t seed_size;
+	bool wipe; /* nothing is kept */
+};
+/* Disk and image are opened: what will be where? Refuses a data partition that is another node's or
+ * in the way, or that the node would not take for its data, and a damaged table (-EUCLEAN). */
+int flash_job_plan(struct flash_job *j, const struct flash_wish *w, struct fault *f);
 /* Writes, with a progress meter on stderr; a signal (INT, TERM, HUP) stops it. *BEGUN as for
  * flash_write. TELL (may be NULL) is called now and then, with the percentage of a phase. */
 int flash_job_write(struct flash_job *j,

@@ -1,4 +1,5 @@
 /* phoenix flash: shows what is on the disk, has its name typed, and does it (flash.h). */
+#include "firstboot/data_mount.h"
 #include "image/commands.h"
 #include "image/flash_job.h"
 #include "image/self.h"
@@ -164,10 +165,17 @@ static int write_disk(struct flash_job *j, struct fault *f)
 
 static int flash(const struct request *q, struct flash_job *j, struct fault *f)
 {
+	_record_ struct data_record owner = { 0 };
+	struct flash_wish w = { .owner = &owner, .wipe = q->wipe };
 	int r = open_all(q, j, f);
 
 	if (r >= 0)
-		r = flash_job_plan(j, q->wipe, f);
+		r = data_record_ours(j->seed.seed, &owner, f);
+	if (r >= 0) {
+		w.data = flash_job_node(j)->data;
+		w.seed_size = j->seed.bytes.len;
+		r = flash_job_plan(j, &w, f);
+	}
 	if (r >= 0)
 		show(j);
 	if (r >= 0)

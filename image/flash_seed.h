@@ -1,9 +1,8 @@
 /* The seed that goes onto a disk: the CIDATA file system that `phoenix seed` wrote, and what it
- * says. And whether a data partition that is kept is this very node's. */
+ * says. */
 #pragma once
 
 #include "cloud-init/seed.h"
-#include "image/layout.h"
 
 struct flash_seed {
 	char *path;	  /* of the image */
@@ -14,10 +13,6 @@ struct flash_seed {
 
 /* PATH is a node's image, or its folder: then the image beside it. -EINVAL: it is none. */
 int flash_seed_read(const char *path, struct flash_seed *ret, struct fault *f);
+/* The same of BYTES, which are taken over and never touch a disk; NAME is for messages. */
+int flash_seed_of(const char *name, struct str *bytes, struct flash_seed *ret, struct fault *f);
 void flash_seed_free(struct flash_seed *s);
-
-/* Is the data partition at DATA of DISK (a device or file) that of this seed's node? 1 yes; 0
- * nobody's yet: it carries no file system, or nothing was written to it; -EPERM another node's or
- * cluster's; -ENODATA cannot be told. Changes nothing. */
-int flash_data_fits(const char *disk, const struct partition *data, const struct seed *seed,
-		    struct fault *f);

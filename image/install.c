@@ -2,19 +2,20 @@
  * is found before the seed is asked for, which is given out once. */
 #include "image/install.h"
 
+#include "firstboot/data_mount.h"
 #include "image/commands.h"
 #include "image/depot.h"
 #include "image/flash_job.h"
+#include "image/teller.h"
 #include "lib/command.h"
 #include "lib/log.h"
-#include "lib/timer.h"
 
 #include <errno.h>
-#include <unistd.h>
 
-#define DISK_LATE_MS 60000
 #define CMDLINE_MAX 8192
-#define SEED_FOLDER_HERE "/run/phoenix-install"
+/* A server that ended, or a cable, may come back; a person is waiting, and the machine starts again. */
+#define DONE_PATIENCE_MS 120000
+#define ERROR_PATIENCE_MS 15000
 
 const char install_usage[] =
 	"Usage: phoenix install [--server URL --pin PIN --token TOKEN]\n\n"
@@ -50,55 +51,92 @@ static int default_to(const char **value, char **owned, const char *cmdline, con
 	return 0;
 }
 
-/* Disks are found one after another while the machine boots. */
 static int open_disk(const struct order *o, struct target *t, struct fault *f)
 {
 	_free_ char *only = NULL;
-	int r;
+	int r = 0;
 
-	while (!o->disk && (r = install_only_disk(&only, f)) == -EAGAIN &&
-	       timer_now() < DISK_LATE_MS)
-		timer_sleep(1000);
-	if (!o->disk && !only)
-		return -f->code;
-	while (o->disk && access(o->disk, F_OK) < 0 && timer_now() < DISK_LATE_MS)
-		timer_sleep(1000);
-	return target_open(o->disk ? o->disk : only, t, f);
+	if (o->disk)
+		install_wait_for(o->disk);
+	else
+		r = install_only_disk(&only, f);
+	return r < 0 ? r : target_open(o->disk ? o->disk : only, t, f);
 }
 
-/* Into memory only: /run is, in the initial RAM disk as everywhere. */
+/* What must not be written over without a word of a person; the words are the server's. */
+static int advise(const struct order *o, struct fault *f)
+{
+	struct fault why = *f;
+	bool theirs = why.code == EPERM || why.code == ENODATA || why.code == EEXIST;
+
+	if (o->wipe || (!theirs && !strstr(why.text, "--wipe")))
+		return -why.code;
+	return fault_set(f, why.code,
+			 "%s. Over the network: `phoenix pxe --wipe %s` in a running cluster, "
+			 "`--erase %s` before there is one",
+			 why.text, o->node, o->node);
+}
+
+static int plan(struct flash_job *j, const struct order *o, bool data_is_ours, struct fault *f)
+{
+	struct data_record owner = { .cluster = o->cluster, .node = o->node };
+	const struct flash_wish w = { .owner = &owner,
+				      .data = o->data,
+				      .data_is_ours = data_is_ours,
+				      .seed_size = o->seed_size,
+				      .wipe = o->wipe };
+
+	memcpy(owner.exchange_ca, o->exchange_ca, sizeof owner.exchange_ca);
+	return flash_job_plan(j, &w, f) < 0 ? advise(o, f) : 0;
+}
+
+/* Everything but the seed. *LEAVE: nothing is wrong with the disk, it is only not to be written. */
+static int prepare(const struct depot *d, struct flash_job *j, const struct order *o, bool *leave,
+		   struct fault *f)
+{
+	bool data_is_ours = false;
+	int r = open_disk(o, &j->target, f);
+
+	if (r >= 0 && o->data) {
+		r = install_data_disk(o, &j->target, f);
+		data_is_ours = r > 0;
+		r = r < 0 ? advise(o, f) : 0;
+	}
+	if (r >= 0)
+		r = depot_image(d, o, &j->source, f);
+	if (r >= 0)
+		r = layout_image(&j->source->table, j->source->name, f);
+	if (r >= 0)
+		r = plan(j, o, data_is_ours, f);
+	if (r < 0 || o->reinstall || o->wipe || (!j->owned && !data_is_ours))
+		return r;
+	*leave = true;
+	return fault_set(f, EPERM,
+			 "%s carries the cluster data of %s: `phoenix pxe --reinstall %s` renews "
+			 "the system and keeps them",
+			 j->owned ? j->target.path : o->data, o->node, o->node);
+}
+
+/* Into memory only. It must be what the disk was looked at for. */
 static int fetch_seed(const struct depot *d, const struct order *o, struct flash_seed *ret,
 		      struct fault *f)
 {
-	_free_ char *path = mem_printf(SEED_FOLDER_HERE "/%s.img", o->node);
-	_fs_ struct fs fs = { .fd = -1 };
 	_secret_ struct str bytes = { 0 };
+	_record_ struct data_record owner = { 0 };
+	const struct seed *s;
 	int r = depot_seed(d, o->seed_sha256, &bytes, f);
 
 	if (r >= 0)
-		r = fs_open(&fs, "/", f);
+		r = flash_seed_of("the seed that the server gave", &bytes, ret, f);
 	if (r >= 0)
-		r = fs_mkdirs(&fs, SEED_FOLDER_HERE, 0700, f);
-	if (r >= 0)
-		r = fs_write(&fs, path, 0600, bytes.p, bytes.len, f);
-	if (r >= 0)
-		r = flash_seed_read(path, ret, f);
-	if (fs.fd >= 0)
-		fs_shred(&fs, path, NULL);
-	return r < 0 ? r : 0;
-}
-
-/* What must not be written over without a word of a person. */
-static int allowed(const struct flash_job *j, const struct order *o, struct fault *f)
-{
-	if (!str_eq(flash_job_node(j)->name, o->node))
-		return fault_set(f, EPROTO, "the seed is that of %s, the order that of %s",
-				 flash_job_node(j)->name, o->node);
-	if (j->owned && !o->reinstall && !o->wipe)
-		return fault_set(f, EPERM,
-				 "%s carries the cluster data of %s: `phoenix pxe --reinstall %s` "
-				 "renews the system and keeps them",
-				 j->target.path, o->node, o->node);
+		r = data_record_ours(ret->seed, &owner, f);
+	if (r < 0)
+		return r;
+	s = ret->seed;
+	if (!str_eq(owner.node, o->node) || !str_eq(owner.exchange_ca, o->exchange_ca) ||
+	    !str_eq(s->config->nodes[s->self].data, o->data) || ret->bytes.len != o->seed_size)
+		return fault_set(f, EPROTO, "the seed is that of %s of '%s', the order that of %s",
+				 owner.node, owner.cluster, o->node);
 	return 0;
 }
 
@@ -108,49 +146,48 @@ static void tell(void *user, enum flash_phase phase, unsigned percent)
 		[FLASH_WRITE] = "writing", [FLASH_VERIFY] = "reading back"
 	};
 
-	if (percent % 10 == 0)
-		depot_tell(user, names[phase], percent, NULL);
+	teller_step(user, names[phase], percent);
 }
 
-static int install(const struct depot *d, struct flash_job *j, const struct order *o, bool *begun,
-		   struct fault *f)
+static int write_disk(const struct depot *d, struct flash_job *j, bool *begun, struct fault *f)
 {
-	int r = open_disk(o, &j->target, f);
+	_teller_ struct teller *teller = teller_new(d);
 
-	if (r >= 0)
-		r = depot_image(d, o, &j->source, f);
-	if (r >= 0)
-		r = layout_image(&j->source->table, j->source->name, f);
-	if (r >= 0)
-		r = fetch_seed(d, o, &j->seed, f);
-	if (r >= 0)
-		r = flash_job_plan(j, o->wipe, f);
-	if (r >= 0)
-		r = allowed(j, o, f);
-	if (r < 0)
-		return r;
-	log_info("writes %s for %s", j->target.path, o->node);
-	return flash_job_write(j, tell, (void *)d, begun, f);
+	return flash_job_write(j, tell, teller, begun, f);
+}
+
+static int done(const struct depot *d, const struct flash_job *j, struct fault *f)
+{
+	log_info("%s is written, with the seed of %s", j->target.path, flash_job_node(j)->name);
+	if (depot_end(d, NULL, false, DONE_PATIENCE_MS, f) < 0)
+		log_warn("the server was not told: %s. This machine is done nevertheless and "
+			 "boots from its disk; if it is booted into the installer again, end "
+			 "`phoenix pxe`",
+			 f->text);
+	return EXIT_DONE;
 }
 
 static int run(const struct depot *d, struct fault *f)
 {
 	_flash_job_ struct flash_job j = FLASH_JOB_NONE;
 	_order_ struct order o = { 0 };
-	bool begun = false;
+	bool begun = false, leave = false;
 	int r = depot_order(d, &o, f);
 
 	if (r < 0)
 		return r;
-	r = install(d, &j, &o, &begun, f);
+	r = prepare(d, &j, &o, &leave, f);
+	if (r >= 0)
+		r = fetch_seed(d, &o, &j.seed, f);
 	if (r >= 0) {
-		depot_tell(d, "done", 100, NULL);
-		log_info("%s is written, with the seed of %s", j.target.path, o.node);
-		return EXIT_DONE;
+		log_info("writes %s for %s", j.target.path, o.node);
+		r = write_disk(d, &j, &begun, f);
 	}
+	if (r >= 0)
+		return done(d, &j, f);
 	if (begun)
 		fault_wrap(f, "%s does not boot now, on purpose", j.target.path);
-	depot_tell(d, NULL, 0, f->text);
+	depot_end(d, f->text, leave, ERROR_PATIENCE_MS, NULL);
 	return -f->code;
 }
 

@@ -1,10 +1,11 @@
 /* phoenix pxe: installs the three machines over the network, from a workstation beside them. */
 #include "image/commands.h"
+#include "image/pxe_cluster.h"
 #include "image/pxe_dhcp.h"
-#include "image/pxe_prepare.h"
 #include "lib/child.h"
 #include "lib/command.h"
 #include "lib/log.h"
+#include "lib/timer.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,15 +16,15 @@
 /* Where Debian and Ubuntu put iPXE's programs (package ipxe). */
 #define IPXE "/usr/lib/ipxe"
 #define LOOK_MS 500
+/* The last machine is to hear that it was heard. */
+#define LINGER_MS 3000
 #define LINE_MAX_BYTES 1024
 
 const char pxe_usage[] =
 	"Usage: phoenix pxe DIR --image IMAGE --interface IF --address A [OPTION...]\n\n"
-	"Installs the machines of the cluster in the folder DIR over the network: answers their "
-	"DHCP (and\n"
-	"nobody else's), boots an installer, gives each the image and, once, its seed. Ends when "
-	"all are done.\n"
-	"As root, on a machine in the nodes' network.\n\n"
+	"Installs the machines of the cluster in the folder DIR over the network: answers their\n"
+	"DHCP (and nobody else's), boots an installer, gives each the image and, once, its seed.\n"
+	"Ends when all are done. As root, on a machine in the nodes' network.\n\n"
 	"  --image IMAGE     what `make image` built, IMAGE.kernel and IMAGE.initrd beside it\n"
 	"  --interface IF    this machine's network card on the nodes' network\n"
 	"  --address A       this machine's IPv4 address there\n"
@@ -31,10 +32,13 @@ const char pxe_usage[] =
 	"         proxy      another one gives the addresses\n"
 	"         none       another one does all, and sends iPXE to http://A:PORT/boot?mac=MAC\n"
 	"  --port N          of the HTTP server (default 8080; the TLS one has the next)\n"
-	"  --reinstall NODE  renews the system of this node of a running cluster and keeps its "
-	"data; only the\n"
-	"                    nodes named so, or by --wipe, are installed then (may be repeated)\n"
-	"  --wipe NODE       the same, and its data goes (may be repeated)\n";
+	"  --erase NODE      before there is a cluster: whatever its disks carry goes\n\n"
+	"In a running cluster, one node after another and only while the two others are well; "
+	"only\n"
+	"the nodes named so are installed then:\n\n"
+	"  --reinstall NODE  renews the system and keeps the data\n"
+	"  --wipe NODE       the same, and the data goes; also for a node whose disk died\n\n"
+	"These three may be repeated.\n";
 
 static volatile sig_atomic_t stop;
 
@@ -130,19 +134,23 @@ static int serve(struct pxe_plan *p, struct child *c, struct fault *f)
 {
 	_str_ struct str line = { 0 }, last = { 0 };
 	struct shown shown = { 0 };
+	int64_t until = 0;
 
-	while (!stop) {
+	while (!stop && (!until || timer_now() < until)) {
 		struct pollfd fd = { .fd = c->out, .events = POLLIN };
 
 		poll(&fd, c->out >= 0 ? 1 : 0, LOOK_MS);
 		if (c->out >= 0)
 			read_log(c, p, &line, &last);
 		show(&p->nodes, &shown);
-		if (pxe_all_done(&p->nodes))
-			return EXIT_DONE;
-		if (c->pid > 0 && child_alive(c, f) < 0)
+		pxe_cluster_answer(p);
+		if (!until && pxe_all_done(&p->nodes))
+			until = timer_now() + LINGER_MS;
+		if (!until && c->pid > 0 && child_alive(c, f) < 0)
 			return fault_wrap(f, "dnsmasq (%s)", str_text(&last));
 	}
+	if (until)
+		return EXIT_DONE;
 	return fault_set(f, EINTR,
 			 "stopped by signal %d; machines that are being written go on "
 			 "only with this server: boot them again",
@@ -169,6 +177,7 @@ int pxe_run(int argc, char **argv, struct fault *f)
 						  { "port", 0, &q->port, NULL, NULL },
 						  { "reinstall", 0, NULL, NULL, &q->reinstall },
 						  { "wipe", 0, NULL, NULL, &q->wipe },
+						  { "erase", 0, NULL, NULL, &q->erase },
 						  { 0 } };
 	_child_ struct child dnsmasq = CHILD_NONE;
 	int r = command_options(options, argc, argv, f);

@@ -2,9 +2,8 @@
 #include "image/pxe_prepare.h"
 
 #include "cloud-init/seed_write.h"
-#include "firstboot/status_remote.h"
-#include "firstboot/status_table.h"
 #include "image/layout.h"
+#include "image/pxe_cluster.h"
 #include "image/source.h"
 #include "lib/crypto.h"
 #include "lib/proc.h"
@@ -12,8 +11,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
-
-#define SEED_IMAGE_MAX (64U << 20)
 
 static bool wanted(const struct pxe_request *q, const char *name)
 {
@@ -31,6 +28,35 @@ static void check_names(const struct pxe_plan *p, const struct strv *names, cons
 			diag_add(d, option, 0, 0, NULL,
 				 "'%s' is no node of the description; allowed: %s, %s or %s", name,
 				 n[0].name, n[1].name, n[2].name);
+}
+
+/* Not twice the same node, and not two kinds of words: one is for a running cluster, one for none. */
+static void check_words(const struct pxe_request *q, struct diags *d)
+{
+	strv_each (name, &q->wipe)
+		if (strv_has(&q->reinstall, name))
+			diag_add(d, "--wipe", 0, 0, NULL,
+				 "%s is named by --reinstall too, which keeps its data", name);
+	if (q->erase.n && (q->wipe.n || q->reinstall.n))
+		diag_add(d, "--erase", 0, 0, NULL,
+			 "is for machines that are in no cluster; --wipe and --reinstall renew "
+			 "nodes of one that runs: not in one go");
+}
+
+/* With two disks in a machine nobody but the description says which one is the system's. */
+static void check_disks(const struct pxe_plan *p, struct diags *d)
+{
+	_free_ char *where = mem_printf("%s/phoenix.yaml", p->request.dir);
+
+	for (int i = 0; i < NODE_COUNT; i++) {
+		const struct node_config *n = &p->folder.config->nodes[i];
+
+		if (wanted(&p->request, n->name) && n->data && !n->disk)
+			diag_add(d, where, 0, 0, NULL,
+				 "%s has a second disk (data:) and no disk: network boot must be "
+				 "told which one the system goes to",
+				 n->name);
+	}
 }
 
 static void check_request(struct pxe_plan *p, struct diags *d)
@@ -67,30 +93,6 @@ static int check_image(struct pxe_plan *p, struct fault *f)
 	return 0;
 }
 
-/* The state of a node that is renewed is the cluster's business: it must be able to do without. */
-static int check_cluster(const struct pxe_plan *p, struct fault *f)
-{
-	_json_ struct json *j = NULL;
-	const struct json *nodes;
-	int r;
-
-	if (!p->request.reinstall.n && !p->request.wipe.n)
-		return 0;
-	r = status_ask(p->request.dir, &j, f);
-	if (r < 0)
-		return r;
-	nodes = json_get(j, "nodes", NULL);
-	for (size_t i = 0; i < json_len(nodes); i++)
-		if (!status_node_is_well(json_at(nodes, i)))
-			return fault_set(f, EPERM,
-					 "%s is not well: a node is renewed only while the cluster "
-					 "has three healthy voters; see phoenix status %s",
-					 json_str(json_at(nodes, i), "name"), p->request.dir);
-	return json_len(nodes) == NODE_COUNT
-		       ? 0
-		       : fault_set(f, EPERM, "the cluster does not tell of three nodes");
-}
-
 static int read_seed(struct pxe_plan *p, int i, struct fault *f)
 {
 	_free_ char *path = mem_printf("%s/seeds/%s.img", p->scratch, p->nodes.v[i].config->name);
@@ -99,39 +101,68 @@ static int read_seed(struct pxe_plan *p, int i, struct fault *f)
 	int r = fs_open(&fs, "/", f);
 
 	if (r >= 0)
-		r = fs_read(&fs, path, SEED_IMAGE_MAX, &n->seed, f);
+		r = fs_read(&fs, path, ORDER_SEED_MAX, &n->seed, f);
 	if (r >= 0)
 		crypto_sha256_hex(n->seed.p, n->seed.len, n->seed_sha256);
 	return r;
 }
 
-/* Seeds of this run; in memory from here on. */
-static int make_seeds(struct pxe_plan *p, struct fault *f)
+static void order_nodes(struct pxe_plan *p)
 {
-	_free_ char *out = mem_printf("%s/seeds", p->scratch);
-	const struct strv none = { 0 };
-	int r = seed_write_all(&p->folder, out, &none, &none, f);
+	const struct pxe_request *q = &p->request;
 
-	for (int i = 0; r >= 0 && i < NODE_COUNT; i++) {
+	for (int i = 0; i < NODE_COUNT; i++) {
 		struct pxe_node *n = &p->nodes.v[i];
 
 		n->config = &p->folder.config->nodes[i];
-		n->wanted = wanted(&p->request, n->config->name);
-		n->reinstall = strv_has(&p->request.reinstall, n->config->name);
-		n->wipe = strv_has(&p->request.wipe, n->config->name);
-		r = read_seed(p, i, f);
+		n->wanted = wanted(q, n->config->name);
+		n->reinstall = strv_has(&q->reinstall, n->config->name);
+		n->wipe =
+			strv_has(&q->wipe, n->config->name) || strv_has(&q->erase, n->config->name);
+		n->renew = n->reinstall || strv_has(&q->wipe, n->config->name);
 	}
+}
+
+/* Seeds of this run; in memory from here on. What is on a second disk is the node's own business: its
+ * seed lets it erase that. */
+static int make_seeds(struct pxe_plan *p, struct fault *f)
+{
+	_free_ char *out = mem_printf("%s/seeds", p->scratch);
+	_strv_ struct strv wipe = { 0 };
+	const struct strv none = { 0 };
+	int r;
+
+	for (int i = 0; i < NODE_COUNT; i++)
+		if (p->nodes.v[i].wipe && p->nodes.v[i].config->data)
+			strv_add(&wipe, p->nodes.v[i].config->name);
+	r = seed_write_all(&p->folder, out, &none, &wipe, f);
+	for (int i = 0; r >= 0 && i < NODE_COUNT; i++)
+		r = read_seed(p, i, f);
 	proc_do(NULL, "rm", "-rf", out, NULL);
 	return r;
 }
 
+/* Below /run, which is memory: what a kill leaves there is gone with the next boot. */
 static int make_scratch(struct pxe_plan *p, struct fault *f)
 {
-	char folder[] = "/tmp/phoenix-pxe-XXXXXX";
+	char folder[] = "/run/phoenix-pxe-XXXXXX";
 
 	if (!mkdtemp(folder))
 		return fault_errno(f, "%s", folder);
 	p->scratch = mem_strdup(folder);
+	return 0;
+}
+
+/* By what the installer knows whose data a disk has. */
+static int take_identity(struct pxe_plan *p, struct fault *f)
+{
+	struct cert_info ca;
+	int r = crypto_cert_info(p->folder.secrets->exchange_ca, &ca, f);
+
+	if (r < 0)
+		return fault_wrap(f, "exchange CA");
+	p->nodes.cluster = p->folder.config->name;
+	memcpy(p->nodes.exchange_ca, ca.sha256, sizeof p->nodes.exchange_ca);
 	return 0;
 }
 
@@ -149,11 +180,15 @@ int pxe_prepare(struct pxe_plan *p, struct fault *f)
 		return r;
 	check_names(p, &q->reinstall, "--reinstall", &d);
 	check_names(p, &q->wipe, "--wipe", &d);
+	check_names(p, &q->erase, "--erase", &d);
+	check_words(q, &d);
+	check_disks(p, &d);
 	check_request(p, &d);
 	if (d.lines.n) {
 		diags_print(&d);
 		return fault_set(f, EINVAL, "nothing was started");
 	}
+	order_nodes(p);
 	p->nodes.fixed = str_eq(q->dhcp, "full");
 	p->serve.nodes = &p->nodes;
 	p->serve.address = q->address;
@@ -162,7 +197,9 @@ int pxe_prepare(struct pxe_plan *p, struct fault *f)
 	p->serve.initrd = p->initrd;
 	r = check_image(p, f);
 	if (r >= 0)
-		r = check_cluster(p, f);
+		r = pxe_cluster_check(p, f);
+	if (r >= 0)
+		r = take_identity(p, f);
 	if (r >= 0)
 		r = make_scratch(p, f);
 	return r < 0 ? r : make_seeds(p, f);
@@ -181,4 +218,5 @@ void pxe_plan_free(struct pxe_plan *p)
 	cluster_folder_free(&p->folder);
 	strv_free(&p->request.reinstall);
 	strv_free(&p->request.wipe);
+	strv_free(&p->request.erase);
 }

@@ -7,7 +7,7 @@
 
 struct pxe_request {
 	const char *dir, *image, *interface, *address, *dhcp, *port;
-	struct strv reinstall, wipe; /* names of nodes */
+	struct strv reinstall, wipe, erase; /* names of nodes */
 };
 
 struct pxe_plan {
@@ -20,7 +20,7 @@ struct pxe_plan {
 };
 #define _pxe_plan_ _cleanup_(pxe_plan_free)
 
-/* -EINVAL: the request or the folder has mistakes, or the image is none; -EPERM: to renew a node the
- * cluster must have three healthy voters. */
+/* -EINVAL: the request or the folder has mistakes, or the image is none; -EPERM: the cluster cannot do
+ * without a node that is to be renewed (pxe_cluster.h). */
 int pxe_prepare(struct pxe_plan *p, struct fault *f);
 void pxe_plan_free(struct pxe_plan *p);

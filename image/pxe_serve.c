@@ -49,6 +49,12 @@ static void script(const struct pxe_serve *s, const char *mac, const char *peer,
 	if (r == 0)
 		str_add(&reply->body, "iseq ${platform} pcbios && sanboot --no-describe --drive "
 				      "0x80 ||\nexit\n");
+	else if (r == -EAGAIN)
+		str_addf(&reply->body,
+			 "echo the cluster is asked whether it can do without this machine\n"
+			 "sleep 3\n"
+			 "chain --replace http://%s:%d/boot?mac=${net0/mac}\n",
+			 s->address, s->http_port);
 	else if (r < 0)
 		str_add(&reply->body, "echo this machine is being written already: two machines "
 				      "with one MAC?\nsleep 60\nreboot\n");
@@ -78,13 +84,26 @@ static void handle_plain(void *user, const struct httpd_request *rq, struct http
 		file(reply, s->initrd);
 }
 
+/* Why not, for the person in front of the machine. */
+static void refuse(int r, struct httpd_reply *reply)
+{
+	if (r == -EEXIST)
+		text(reply, 410, "the seed was given out already: boot again\n");
+	else if (r == -EAGAIN)
+		text(reply, 409,
+		     "another node is being renewed, or this took too long: boot again\n");
+	else
+		text(reply, 403, "this token does not hold\n");
+}
+
 static void order(const struct pxe_serve *s, const struct httpd_request *rq,
 		  struct httpd_reply *reply)
 {
 	_order_ struct order o = { 0 };
+	int r = pxe_order(s->nodes, rq->token, rq->peer, &o);
 
-	if (pxe_order(s->nodes, rq->token, rq->peer, &o) < 0) {
-		text(reply, 403, "this token does not hold\n");
+	if (r < 0) {
+		refuse(r, reply);
 		return;
 	}
 	reply->status = 200;
@@ -96,12 +115,10 @@ static void seed(const struct pxe_serve *s, const struct httpd_request *rq,
 {
 	int r = pxe_seed(s->nodes, rq->token, rq->peer, &reply->body);
 
-	if (r >= 0)
-		reply->status = 200;
-	else if (r == -EEXIST)
-		text(reply, 410, "the seed was given out already: boot again\n");
+	if (r < 0)
+		refuse(r, reply);
 	else
-		text(reply, 403, "this token does not hold\n");
+		reply->status = 200;
 }
 
 static void handle_tls(void *user, const struct httpd_request *rq, struct httpd_reply *reply)

@@ -2,6 +2,7 @@
 #include "image/self.h"
 
 #include "cloud-init/seed_media.h"
+#include "firstboot/data_mount.h"
 #include "firstboot/paths.h"
 #include "firstboot/survey.h"
 #include "firstboot/turn.h"
@@ -104,6 +105,19 @@ static int check_data(const struct self *s, struct fault *f)
 	return 0;
 }
 
+static int plan(struct self *s, struct fault *f)
+{
+	_record_ struct data_record owner = { 0 };
+	struct flash_wish w = { .owner = &owner,
+				.data = flash_job_node(&s->job)->data,
+				.data_is_ours = s->data && !str_eq(s->data, s->disk),
+				.seed_size = s->job.seed.bytes.len,
+				.wipe = s->request->wipe };
+	int r = data_record_ours(s->job.seed.seed, &owner, f);
+
+	return r < 0 ? r : flash_job_plan(&s->job, &w, f);
+}
+
 static int stage(struct self *s, struct fault *f)
 {
 	const struct self_request *q = s->request;
@@ -117,7 +131,7 @@ static int stage(struct self *s, struct fault *f)
 	if (r >= 0)
 		r = self_stage_seed(&s->tree, q->seed, s->survey.seed, &s->job.seed, f);
 	if (r >= 0)
-		r = flash_job_plan(&s->job, q->wipe, f);
+		r = plan(s, f);
 	return r < 0 ? r : check_data(s, f);
 }
 

@@ -41,6 +41,10 @@ make_inputs() {
 	"$PHOENIX" init --secrets one-disk >/dev/null
 	"$PHOENIX" seed two-disks -o seeds2 >/dev/null
 	"$PHOENIX" seed one-disk -o seeds >/dev/null
+	cp -r one-disk other
+	rm other/secrets.yaml
+	"$PHOENIX" init --secrets other >/dev/null
+	"$PHOENIX" seed other -o seeds-other >/dev/null
 	image disk.img 40
 	image later.img 70
 	image arm.img 16 B921B045-1DF0-41C3-AF44-4C6F280D3FAE
@@ -94,7 +98,7 @@ keeps() {
 	flash 1 "is the data disk of phoenix-a, and this node is phoenix-b" --image disk.img --seed seeds/phoenix-b --yes target
 	data_is_kept target "refused"
 	same_root target later.img
-	flash 1 "belongs to another cluster" --image disk.img --seed seeds2/phoenix-a --yes target
+	flash 1 "belongs to another cluster" --image disk.img --seed seeds-other/phoenix-a --yes target
 	flash 0 "Everything on" --image disk.img --seed seeds/phoenix-b --wipe --yes target
 	is "wiped" "$(blkid -p -o value -s LABEL -O $((DATA_START * 512)) target || true)" ""
 	# data that no partition of that name holds: what firstboot would find by its label
@@ -114,6 +118,47 @@ keeps() {
 	data_is_kept target "an image that is too large"
 	will_boot target "refused before anything was written"
 	rm huge.img
+}
+
+# A data partition whose record cannot be read is never taken for a blank one.
+untold() {
+	local what start why
+	for what in root-folder inode-table groups journal files; do
+		keep_data phoenix-a
+		start=$((DATA_START * 512))
+		why="whose data its phoenix-data holds cannot be told"
+		case $what in
+		root-folder) zero_block "$start" "$(debugfs -R 'blocks /' "target?offset=$start" 2>/dev/null)" 1 ;;
+		inode-table) zero_block "$start" "$(debugfs -R stats "target?offset=$start" 2>/dev/null | grep -m1 -o 'inode table at [0-9]*' | cut -d' ' -f4)" 8 ;;
+		groups) zero_block "$start" 1 1 ;;
+		journal) # no record, and a log that may have it
+			debugfs -w -R 'rm /state/data.json' "target?offset=$start" 2>/dev/null
+			debugfs -w -R 'feature needs_recovery' "target?offset=$start" >/dev/null 2>&1
+			why="its journal was not written back" ;;
+		files)
+			debugfs -w -R 'rm /state/data.json' "target?offset=$start" 2>/dev/null
+			debugfs -w -R 'mkdir /photos' "target?offset=$start" 2>/dev/null
+			why="has no record of phoenix, and is not empty" ;;
+		esac
+		flash 1 "$why" --image disk.img --seed seeds/phoenix-a --yes target
+		will_boot target "data that cannot be told ($what)"
+	done
+	# the same with nothing on it is nobody's
+	debugfs -w -R 'rmdir /photos' "target?offset=$start" 2>/dev/null
+	flash 0 "is kept" --image disk.img --seed seeds/phoenix-b --yes target
+}
+# zero_block START BLOCK COUNT: of 4096 bytes.
+zero_block() { dd if=/dev/zero of=target bs=4096 seek=$(($1 / 4096 + $2)) count="$3" conv=notrunc status=none; }
+
+# The description has the data elsewhere, and here is a partition of that name.
+moved_data() {
+	blank target
+	"$PHOENIX" flash --image disk.img --seed seeds/phoenix-a --yes target >/dev/null 2>&1
+	data_of target seeds2 phoenix-b
+	flash 1 "the description has the data of phoenix-b on" --image disk.img --seed seeds2/phoenix-b --yes target
+	data_is_kept target "data: names another disk"
+	flash 0 "" --image disk.img --seed seeds2/phoenix-b --wipe --yes target
+	is "no data partition is left" "$(part target phoenix-data)" ""
 }
 
 # What goes wrong before the first byte leaves the disk as it was.
@@ -304,6 +349,8 @@ main() {
 	make_inputs
 	writes
 	keeps
+	untold
+	moved_data
 	refuses
 	breaks
 	interrupted

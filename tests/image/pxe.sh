@@ -22,6 +22,7 @@ declare -A LOOP=()
 clean_up() {
 	local n
 	set +e
+	rm -f "/dev/disk/by-id/$ALIAS"
 	[ -z "$SERVER" ] || kill "$SERVER" 2>/dev/null
 	for n in "${!LOOP[@]}"; do losetup -d "${LOOP[$n]}" 2>/dev/null; done
 	cd /
@@ -35,8 +36,11 @@ cd "$DIR"
 NODES=(phoenix-a phoenix-b phoenix-c)
 declare -A MAC=([phoenix-a]=52-54-00-00-00-0a [phoenix-b]=52-54-00-00-00-0b [phoenix-c]=52-54-00-00-00-0c)
 ADDRESS=192.0.2.1 PORT=8080
+ALIAS=phoenix-test-$(basename "$DIR")
 
 network() {
+	# where the server keeps seeds for a moment; nobody else's is looked at
+	mount -t tmpfs none /run
 	ip link set lo up
 	ip link add br0 type bridge
 	ip addr add "$ADDRESS/24" dev br0
@@ -94,13 +98,23 @@ server_stop() {
 }
 server_says() { if grep -qF -- "$1" server.log; then ok; else cp server.log err; bad "the server does not say \`$1'"; fi; }
 
-boot() { curl -s "http://$ADDRESS:$PORT/boot?mac=$1"; }
+# boot MAC: what iPXE is told, in the end.
+boot() {
+	local script
+	for _ in {1..100}; do
+		script=$(curl -s "http://$ADDRESS:$PORT/boot?mac=$1")
+		[[ $script == *chain* ]] || break
+		sleep 0.1
+	done
+	echo "$script"
+}
+from_disk() { is "$1 starts from its disk" "$(boot "${MAC[$1]}" | tail -n 1)" exit; }
 # word SCRIPT NAME: its value on the kernel command line.
 word() { grep -o " $2=[^ ]*" <<<"$1" | cut -d= -f2-; }
 # install SCRIPT: what the machine does that got it.
 install() {
-	"$PHOENIX" install --server "$(word "$1" phoenix.install)" --pin "$(word "$1" phoenix.pin)" \
-		--token "$(word "$1" phoenix.token)"
+	PATH=$DIR/watch:$PATH "$PHOENIX" install --server "$(word "$1" phoenix.install)" \
+		--pin "$(word "$1" phoenix.pin)" --token "$(word "$1" phoenix.token)"
 }
 # installs NODE STATUS TEXT: boots and installs it.
 installs() {
@@ -122,6 +136,7 @@ three_at_once() {
 		wait "${pids[$n]}" || status=$?
 		cp "${NODES[$n]}.err" err
 		is "${NODES[$n]}: status" "$status" 0
+		is "${NODES[$n]} was heard" "$(grep -c 'was not told' err)" 0
 	done
 	server_ends "three at once" 0
 	for n in "${NODES[@]}"; do
@@ -163,31 +178,228 @@ strangers() {
 }
 must_fail() { local what=$1; shift; if "$@" >out 2>err; then bad "$what: it went on"; else ok; fi; }
 
+# as_left NODE SEEDS: its disk as it leaves it, a member of the cluster of SEEDS.
+as_left() {
+	losetup -d "${LOOP[$1]}"
+	blank "$1.disk"
+	must "$1 as it was" "$PHOENIX" flash --image disk.img --seed "$2/$1" --yes "$1.disk"
+	data_of "$1.disk" "$2" "$1"
+	LOOP[$1]=$(losetup -f --show "$1.disk")
+	redescribe
+}
+
 # A node's cluster data is not written over, but renewed when that is said.
 reinstalls() {
 	local n=phoenix-b
-	losetup -d "${LOOP[$n]}"
-	blank "$n.disk"
-	must "the node as it was" "$PHOENIX" flash --image disk.img --seed "seeds/$n" --yes "$n.disk"
-	data_of "$n.disk" seeds "$n"
-	LOOP[$n]=$(losetup -f --show "$n.disk")
-	redescribe
+	as_left "$n" seeds
 	server --dhcp none
 	installs "$n" 1 "phoenix pxe --reinstall $n"
 	sleep 1
 	server_says "carries the cluster data of $n"
 	data_is_kept "$n.disk" "refused"
 	will_boot "$n.disk" "refused"
+	# nor is the member kept from its disk
+	from_disk "$n"
 	server_stop
-	cluster_is well
+	cluster_is ready ready ready
 	server --dhcp none --reinstall "$n"
 	is "the others are not installed" "$(boot "${MAC[phoenix-a]}" | tail -n 1)" exit
 	installs "$n" 0 ""
 	server_ends "renewed" 0
 	data_is_kept "$n.disk" "renewed"
 	will_boot "$n.disk" "renewed"
-	cluster_is not-well
+	cluster_is waiting waiting waiting
 	refused "is not well" --reinstall "$n"
+}
+
+# Two of them in one go: one after the other, and each time the cluster is asked.
+one_at_a_time() {
+	as_left phoenix-b seeds
+	disk phoenix-c
+	redescribe
+	cluster_is ready ready ready
+	server --dhcp none --reinstall phoenix-b --wipe phoenix-c
+	boot "${MAC[phoenix-b]}" >script
+	from_disk phoenix-c
+	must "the first of two" install "$(cat script)"
+	sleep 1
+	server_says "phoenix-b is being renewed"
+	cluster_is ready waiting ready
+	from_disk phoenix-c
+	sleep 1
+	server_says "phoenix-b is not well"
+	cluster_is ready ready silent
+	installs phoenix-c 0 ""
+	server_ends "one after the other" 0
+	data_is_kept phoenix-b.disk "the first of two"
+	# a node that is down is what --wipe is for; another one is not, then
+	cluster_is ready silent ready
+	server --dhcp none --wipe phoenix-b
+	server_says "phoenix-b is not well itself"
+	server_stop
+	refused "phoenix-b is not well" --wipe phoenix-a
+	refused "phoenix-b is named by --reinstall too" --reinstall phoenix-b --wipe phoenix-b
+	is "nothing is left of a run" "$(find /run -name 'phoenix-*')" ""
+}
+
+# The same command again, after it broke off in the middle.
+cut_and_again() {
+	as_left phoenix-b seeds
+	cluster_is ready ready ready
+	cp disk.img cut.img
+	cp disk.img.kernel cut.img.kernel
+	cp disk.img.initrd cut.img.initrd
+	server --dhcp none --image cut.img --reinstall phoenix-b
+	truncate -s 20M cut.img
+	installs phoenix-b 1 "does not boot now, on purpose"
+	server_stop
+	not_bootable phoenix-b.disk "a reinstallation that was cut"
+	data_is_kept phoenix-b.disk "a reinstallation that was cut"
+	cluster_is ready silent ready
+	server --dhcp none --reinstall phoenix-b
+	installs phoenix-b 0 ""
+	server_ends "and again" 0
+	data_is_kept phoenix-b.disk "and again"
+	will_boot phoenix-b.disk "and again"
+}
+
+# Disks with an older life, before there is a cluster.
+old_disks() {
+	cp -r cluster other
+	rm other/secrets.yaml
+	"$PHOENIX" init --secrets other >/dev/null
+	"$PHOENIX" seed other -o seeds-other >/dev/null
+	as_left phoenix-b seeds-other
+	watch_mcopy
+	server --dhcp none
+	installs phoenix-b 1 "belongs to another cluster"
+	is "it names the word" "$(grep -c -- '--erase phoenix-b' err)" 1
+	data_is_kept phoenix-b.disk "another cluster's"
+	is "the seed was not given for that" "$(find mcopy.ran 2>/dev/null)" ""
+	server_stop
+	cluster_is silent silent silent
+	refused "not in one go" --erase phoenix-b --wipe phoenix-c
+	server --dhcp none --erase phoenix-b
+	installs phoenix-b 0 ""
+	is "erased" "$(blkid -p -o value -s LABEL -O $((DATA_START * 512)) phoenix-b.disk || true)" ""
+	is "mcopy is what reads seeds" "$(find mcopy.ran)" mcopy.ran
+	server_stop
+	cluster_is ready ready ready
+	refused "is a member of a running cluster" --erase phoenix-b
+}
+# What reads the seed of an installer leaves a trace.
+watch_mcopy() {
+	mkdir -p watch
+	printf '#!/bin/sh\n: >%s/mcopy.ran\nexec /usr/bin/mcopy "$@"\n' "$DIR" >watch/mcopy
+	chmod +x watch/mcopy
+}
+
+# Too small is told before the seed is asked for; and it can be tried again, with the same boot.
+too_small() {
+	local script status=0
+	rm -f mcopy.ran
+	losetup -d "${LOOP[phoenix-c]}"
+	rm phoenix-c.disk
+	truncate -s 100M phoenix-c.disk
+	LOOP[phoenix-c]=$(losetup -f --show phoenix-c.disk)
+	redescribe
+	server --dhcp none
+	script=$(boot "${MAC[phoenix-c]}")
+	install "$script" >out 2>err || status=$?
+	is "too small: status" "$status" 1
+	is "too small: why" "$(grep -c 'is too small' err)" 1
+	is "too small: no seed" "$(find mcopy.ran 2>/dev/null)" ""
+	truncate -s 1200M phoenix-c.disk
+	losetup -c "${LOOP[phoenix-c]}"
+	must "again, with the same boot" install "$script"
+	will_boot phoenix-c.disk "again, with the same boot"
+	server_stop
+}
+
+# A machine with two disks: where the data is decides, and the system goes beside it.
+two_disks() {
+	local data n=phoenix-c
+	disk "$n"
+	blank data.disk
+	data=$(losetup -f --show data.disk)
+	LOOP[data]=$data
+	cp -r cluster plain-cluster
+	redescribe
+	sed -i "/- name: $n\$/,/mac:/s|^\( *\)disk: .*|&\n\1data: $data|" cluster/phoenix.yaml
+	mkdir -p data/state
+	record phoenix-c >data/state/data.json
+	mkfs.ext4 -q -F -L phoenix-data -d data "$data"
+	sync
+	server --dhcp none
+	installs "$n" 1 "$data carries the cluster data of $n"
+	server_stop
+	cluster_is ready ready ready
+	server --dhcp none --reinstall "$n"
+	installs "$n" 0 ""
+	server_ends "two disks" 0
+	is "the seed does not erase" "$(wipe_of "$n.disk")" false
+	server --dhcp none --wipe "$n"
+	installs "$n" 0 ""
+	server_ends "two disks, wiped" 0
+	is "the seed erases" "$(wipe_of "$n.disk")" true
+	record phoenix-a >data/state/data.json
+	mkfs.ext4 -q -F -L phoenix-data -d data "$data"
+	server --dhcp none
+	installs "$n" 1 "is the data disk of phoenix-a"
+	server_stop
+	mkfs.ext4 -q -F -L photos "$data"
+	server --dhcp none
+	installs "$n" 1 "$data carries ext4"
+	server_stop
+	wipefs -qa "$data"
+	mkdir -p /dev/disk/by-id
+	ln -s "${LOOP[$n]}" "/dev/disk/by-id/$ALIAS"
+	sed -i "s|data: $data|data: /dev/disk/by-id/$ALIAS|" cluster/phoenix.yaml
+	server --dhcp none
+	installs "$n" 1 "are the same disk"
+	server_stop
+	rm "/dev/disk/by-id/$ALIAS"
+	sed -i "/- name: $n\$/,/mac:/{/disk:/d}" cluster/phoenix.yaml
+	refused "network boot must be told" --dhcp none
+	rm -r cluster
+	mv plain-cluster cluster
+}
+record() {
+	printf '{"version":1,"cluster":"railiance","node":"%s","exchange_ca":"%s","wiped_by":""}\n' "$1" "$(exchange_ca "seeds/$1.img")"
+}
+# wipe_of DISK: what its seed says.
+wipe_of() {
+	seed_node "$1" >/dev/null
+	mcopy -i part.img ::phoenix-seed.yaml - | sed -n 's/^wipe: //p'
+}
+
+# Nobody names a disk: a second one that comes late is not overlooked.
+late_disk() {
+	local n=phoenix-a
+	disk "$n"
+	redescribe
+	cp -r cluster plain-cluster
+	sed -i "/- name: $n\$/,/mac:/{/disk:/d}" cluster/phoenix.yaml
+	mkdir -p bin
+	cat >bin/lsblk <<-EOF
+		#!/bin/sh
+		case \$* in *PATH,TYPE*) ;; *) exec /usr/bin/lsblk "\$@" ;; esac
+		echo '{"blockdevices":[{"path":"${LOOP[$n]}","type":"disk","size":1,"ro":false,"rm":false}'
+		[ ! -e $DIR/late ] || echo ',{"path":"/dev/late","type":"disk","size":1,"ro":false,"rm":false}'
+		echo ']}'
+	EOF
+	chmod +x bin/lsblk
+	PATH=$DIR/bin:$PATH
+	server --dhcp none
+	{ sleep 4; : >late; } &
+	installs "$n" 1 "${LOOP[$n]} and /dev/late"
+	rm late
+	installs "$n" 0 ""
+	will_boot "$n.disk" "the only disk"
+	server_stop
+	rm bin/lsblk
+	rm -r cluster
+	mv plain-cluster cluster
 }
 # The loop devices have new names, and the seeds' cluster is the same.
 redescribe() {
@@ -196,16 +408,18 @@ redescribe() {
 		sed -i "/- name: $n\$/,/mac:/s|disk: .*|disk: ${LOOP[$n]}|" cluster/phoenix.yaml
 	done
 }
-# cluster_is well|not-well: what ssh to a node would answer.
+# cluster_is STATE STATE STATE: what ssh to a node would answer of each; ready, waiting or silent.
 cluster_is() {
-	local state=ready n nodes=''
-	[ "$1" = well ] || state=waiting
+	local n nodes=''
 	for n in "${NODES[@]}"; do
-		nodes+="{\"name\":\"$n\",\"answered\":true,\"state\":\"member\",\"voters\":[\"phoenix-a\",\"phoenix-b\",\"phoenix-c\"],\"progress\":{\"state\":\"$state\"}},"
+		if [ "$1" = silent ]; then nodes+="{\"name\":\"$n\",\"answered\":false},"
+		else nodes+="{\"name\":\"$n\",\"answered\":true,\"state\":\"member\",\"voters\":[\"phoenix-a\",\"phoenix-b\",\"phoenix-c\"],\"progress\":{\"state\":\"$1\"}},"; fi
+		shift
 	done
 	mkdir -p bin
-	printf '#!/bin/sh\necho %s\n' "'{\"version\":1,\"nodes\":[${nodes%,}]}'" >bin/ssh
-	chmod +x bin/ssh
+	printf '#!/bin/sh\necho %s\n' "'{\"version\":1,\"nodes\":[${nodes%,}]}'" >bin/ssh.new
+	chmod +x bin/ssh.new
+	mv bin/ssh.new bin/ssh
 	PATH=$DIR/bin:$PATH
 }
 # refused TEXT ARGUMENT...: does not start, and says why.
@@ -303,6 +517,12 @@ main() {
 	three_at_once
 	strangers
 	reinstalls
+	one_at_a_time
+	cut_and_again
+	old_disks
+	too_small
+	two_disks
+	late_disk
 	faults
 	dhcp
 	summary pxe
