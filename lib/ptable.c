@@ -2,10 +2,9 @@
 #include "lib/ptable.h"
 
 #include "lib/fs.h"
-#include "lib/library.h"
+#include "lib/ptable_fdisk.h"
 
 #include <errno.h>
-#include <libfdisk.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -17,104 +16,8 @@
 #define GPT_COUNT 80
 #define GPT_ENTRY_SIZE 84
 #define GPT_COUNT_MAX 1024
+#define GPT_ENTRY 128
 #define MBR_PROTECTIVE 0xee
-
-static struct {
-	__typeof__(fdisk_add_partition) *add_partition;
-	__typeof__(fdisk_assign_device_by_fd) *assign_device_by_fd;
-	__typeof__(fdisk_create_disklabel) *create_disklabel;
-	__typeof__(fdisk_disable_dialogs) *disable_dialogs;
-	__typeof__(fdisk_enable_bootbits_protection) *enable_bootbits_protection;
-	__typeof__(fdisk_get_disklabel_id) *get_disklabel_id;
-	__typeof__(fdisk_get_label) *get_label;
-	__typeof__(fdisk_get_partitions) *get_partitions;
-	__typeof__(fdisk_gpt_get_partition_attrs) *gpt_get_partition_attrs;
-	__typeof__(fdisk_gpt_set_partition_attrs) *gpt_set_partition_attrs;
-	__typeof__(fdisk_has_label) *has_label;
-	__typeof__(fdisk_is_labeltype) *is_labeltype;
-	__typeof__(fdisk_label_get_name) *label_get_name;
-	__typeof__(fdisk_label_get_parttype_from_string) *label_get_parttype_from_string;
-	__typeof__(fdisk_new_context) *new_context;
-	__typeof__(fdisk_new_partition) *new_partition;
-	__typeof__(fdisk_new_unknown_parttype) *new_unknown_parttype;
-	__typeof__(fdisk_partition_get_name) *partition_get_name;
-	__typeof__(fdisk_partition_get_partno) *partition_get_partno;
-	__typeof__(fdisk_partition_get_size) *partition_get_size;
-	__typeof__(fdisk_partition_get_start) *partition_get_start;
-	__typeof__(fdisk_partition_get_type) *partition_get_type;
-	__typeof__(fdisk_partition_get_uuid) *partition_get_uuid;
-	__typeof__(fdisk_partition_has_size) *partition_has_size;
-	__typeof__(fdisk_partition_has_start) *partition_has_start;
-	__typeof__(fdisk_partition_set_name) *partition_set_name;
-	__typeof__(fdisk_partition_set_partno) *partition_set_partno;
-	__typeof__(fdisk_partition_set_size) *partition_set_size;
-	__typeof__(fdisk_partition_set_start) *partition_set_start;
-	__typeof__(fdisk_partition_set_type) *partition_set_type;
-	__typeof__(fdisk_partition_set_uuid) *partition_set_uuid;
-	__typeof__(fdisk_partition_size_explicit) *partition_size_explicit;
-	__typeof__(fdisk_parttype_get_string) *parttype_get_string;
-	__typeof__(fdisk_parttype_get_code) *parttype_get_code;
-	__typeof__(fdisk_save_user_sector_size) *save_user_sector_size;
-	__typeof__(fdisk_set_disklabel_id_from_string) *set_disklabel_id_from_string;
-	__typeof__(fdisk_table_get_nents) *table_get_nents;
-	__typeof__(fdisk_table_get_partition) *table_get_partition;
-	__typeof__(fdisk_unref_context) *unref_context;
-	__typeof__(fdisk_unref_partition) *unref_partition;
-	__typeof__(fdisk_unref_parttype) *unref_parttype;
-	__typeof__(fdisk_unref_table) *unref_table;
-	__typeof__(fdisk_write_disklabel) *write_disklabel;
-} fdisk;
-#define CALL(name)                          \
-	{                                   \
-		"fdisk_" #name, &fdisk.name \
-	}
-static const struct library_call calls[] = {
-	CALL(add_partition),
-	CALL(assign_device_by_fd),
-	CALL(create_disklabel),
-	CALL(disable_dialogs),
-	CALL(enable_bootbits_protection),
-	CALL(get_disklabel_id),
-	CALL(get_label),
-	CALL(get_partitions),
-	CALL(gpt_get_partition_attrs),
-	CALL(gpt_set_partition_attrs),
-	CALL(has_label),
-	CALL(is_labeltype),
-	CALL(label_get_name),
-	CALL(label_get_parttype_from_string),
-	CALL(new_context),
-	CALL(new_partition),
-	CALL(new_unknown_parttype),
-	CALL(partition_get_name),
-	CALL(partition_get_partno),
-	CALL(partition_get_size),
-	CALL(partition_get_start),
-	CALL(partition_get_type),
-	CALL(partition_get_uuid),
-	CALL(partition_has_size),
-	CALL(partition_has_start),
-	CALL(partition_set_name),
-	CALL(partition_set_partno),
-	CALL(partition_set_size),
-	CALL(partition_set_start),
-	CALL(partition_set_type),
-	CALL(partition_set_uuid),
-	CALL(partition_size_explicit),
-	CALL(parttype_get_string),
-	CALL(parttype_get_code),
-	CALL(save_user_sector_size),
-	CALL(set_disklabel_id_from_string),
-	CALL(table_get_nents),
-	CALL(table_get_partition),
-	CALL(unref_context),
-	CALL(unref_partition),
-	CALL(unref_parttype),
-	CALL(unref_table),
-	CALL(write_disklabel),
-};
-#undef CALL
-static struct library library = { .so = "libfdisk.so.1", .calls = calls, .n = ARRAY_LEN(calls) };
 
 static void context_freep(struct fdisk_context **c)
 {
@@ -141,7 +44,7 @@ static int assign(int fd, const char *name, bool read_only, struct fdisk_context
 		  struct fault *f)
 {
 	_context_ struct fdisk_context *c = NULL;
-	int r = library_load(&library, f);
+	int r = fdisk_load(f);
 
 	if (r < 0)
 		return r;
@@ -224,12 +127,49 @@ static int no_table(int fd, uint64_t size, const char *name, struct fault *f)
 	return 0;
 }
 
+static uint64_t number(const unsigned char *p, size_t at, size_t bytes)
+{
+	uint64_t n = 0;
+
+	while (bytes--)
+		n = n << 8 | p[at + bytes];
+	return n;
+}
+
+/* The library takes as much memory as a header at AT says that its entries need, and a header for none
+ * when there is not so much. */
+static bool is_modest(int fd, uint64_t at, unsigned char header[PTABLE_SECTOR])
+{
+	if (pread(fd, header, PTABLE_SECTOR, (off_t)at) != PTABLE_SECTOR ||
+	    memcmp(header, GPT_MAGIC, strlen(GPT_MAGIC)) != 0)
+		return true;
+	return number(header, GPT_COUNT, 4) <= GPT_COUNT_MAX &&
+	       number(header, GPT_ENTRY_SIZE, 4) == GPT_ENTRY;
+}
+
+/* The header, the copy at the end, and the copy where the header says that it is. */
+static bool are_modest(int fd, uint64_t size)
+{
+	unsigned char header[PTABLE_SECTOR] = { 0 }, copy[PTABLE_SECTOR];
+	uint64_t at;
+
+	if (!is_modest(fd, PTABLE_SECTOR, header) ||
+	    (size > PTABLE_SECTOR && !is_modest(fd, size - PTABLE_SECTOR, copy)))
+		return false;
+	at = number(header, GPT_COPY, 8);
+	return at >= INT64_MAX / PTABLE_SECTOR || is_modest(fd, at * PTABLE_SECTOR, copy);
+}
+
 int ptable_read(int fd, uint64_t size, const char *name, struct ptable *ret, struct fault *f)
 {
 	_context_ struct fdisk_context *c = NULL;
 	_ptable_ struct ptable t = { .size = size };
-	int r = assign(fd, name, true, &c, f);
+	int r;
 
+	if (!are_modest(fd, size))
+		return fault_set(f, EUCLEAN, "%s: its partition table is not an ordinary one",
+				 name);
+	r = assign(fd, name, true, &c, f);
 	if (r < 0)
 		return r;
 	if (!fdisk.has_label(c))
@@ -276,15 +216,6 @@ static int read_at(int fd, void *data, size_t n, off_t at, struct fault *f)
 	return fault_errno(f, "a file in memory");
 }
 
-static uint64_t number(const unsigned char *p, size_t at, size_t bytes)
-{
-	uint64_t n = 0;
-
-	while (bytes--)
-		n = n << 8 | p[at + bytes];
-	return n;
-}
-
 int ptable_read_head(const void *head, size_t head_len, const char *name, struct ptable *ret,
 		     struct fault *f)
 {
@@ -295,8 +226,7 @@ int ptable_read_head(const void *head, size_t head_len, const char *name, struct
 	if (head_len < 2 * PTABLE_SECTOR || memcmp(gpt, GPT_MAGIC, strlen(GPT_MAGIC)) != 0)
 		return 0;
 	copy = number(gpt, GPT_COPY, 8);
-	if (number(gpt, GPT_ENTRIES, 8) != 2 || number(gpt, GPT_COUNT, 4) > GPT_COUNT_MAX ||
-	    number(gpt, GPT_ENTRY_SIZE, 4) != 128)
+	if (number(gpt, GPT_ENTRIES, 8) != 2)
 		return fault_set(f, EUCLEAN, "%s: its partition table is not an ordinary one",
 				 name);
 	if (copy * PTABLE_SECTOR < head_len || copy >= INT64_MAX / PTABLE_SECTOR)

@@ -144,6 +144,28 @@ static void test_none_and_others(void **state)
 }
 
 /* A partition that lies over another one, or over the disk's end, is refused, never moved. */
+/* A header that wants gigabytes for its entries, at each place where one is looked for. */
+static void test_greedy(void **state)
+{
+	static const unsigned char many[4] = { 0, 0, 0, 0x20 };
+	static const uint64_t places[] = { PTABLE_SECTOR, 64 * MIB - PTABLE_SECTOR };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		_ptable_ struct ptable t = { 0 }, got = { 0 };
+		struct fault f = { 0 };
+
+		example(&t);
+		assert_int_equal(ptable_make(&t, 64 * MIB, NULL, head, tail, &f), 0);
+
+		_fd_ int fd = disk(64 * MIB, true, true);
+
+		assert_int_equal(pwrite(fd, many, sizeof many, (off_t)places[i] + 80), sizeof many);
+		assert_int_equal(ptable_read(fd, 64 * MIB, "greedy", &got, &f), -EUCLEAN);
+		assert_non_null(strstr(f.text, "not an ordinary one"));
+	}
+}
+
 static void test_misfit(void **state)
 {
 	static const struct partition bad[] = {
@@ -169,7 +191,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_made_and_read), cmocka_unit_test(test_boot_code),
 		cmocka_unit_test(test_head_alone),    cmocka_unit_test(test_none_and_others),
-		cmocka_unit_test(test_misfit),
+		cmocka_unit_test(test_greedy),	      cmocka_unit_test(test_misfit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
