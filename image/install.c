@@ -19,9 +19,8 @@
 
 const char install_usage[] =
 	"Usage: phoenix install [--server URL --pin PIN --token TOKEN]\n\n"
-	"Writes the image and this machine's seed to its disk, as the server says that booted it "
-	"(`phoenix pxe`).\n"
-	"Started by the initial RAM disk; by hand only after an error.\n\n"
+	"Writes the image and this machine's seed to its disk, as the server says that booted it\n"
+	"(`phoenix pxe`). Started by the initial RAM disk; by hand only after an error.\n\n"
 	"  --server URL   where to ask; default: " ORDER_SERVER "= on the kernel command line\n"
 	"  --pin PIN      hash of the server's key; default: " ORDER_PIN "=\n"
 	"  --token TOKEN  default: " ORDER_TOKEN "=\n";
