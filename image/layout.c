@@ -63,13 +63,20 @@ static int keep(const struct layout_wish *w, const char *name, struct layout *l,
 	size_t n;
 	const struct partition *data = ptable_find(w->disk, LAYOUT_DATA, &n);
 
-	if (w->wipe || !data)
+	if (w->wipe || !data || w->disk_size < PTABLE_TAIL)
 		return 0;
 	if (n > 1)
 		return fault_set(f, ENOTUNIQ,
 				 "%s has %zu partitions named " LAYOUT_DATA
 				 ": remove the wrong one, or --wipe erases all",
 				 name, n);
+	if (data->size > w->disk_size - PTABLE_TAIL ||
+	    data->start > w->disk_size - PTABLE_TAIL - data->size)
+		return fault_set(f, EUCLEAN,
+				 "%s: its " LAYOUT_DATA
+				 " reaches over the end of the disk, as if it had "
+				 "been copied from a larger one: --wipe erases it",
+				 name);
 	l->kept = true;
 	l->data = *data;
 	return 0;

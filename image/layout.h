@@ -39,7 +39,7 @@ struct layout {
 
 /* Is this the table of an image of ours, for this kind of machine? -EINVAL says what it is. */
 int layout_image(const struct ptable *image, const char *name, struct fault *f);
-/* -ENOSPC: too small, or the kept partition is in the way; -ENOTUNIQ: several data partitions. NAME
- * is the disk's, for messages. */
+/* -ENOSPC: too small, or the kept partition is in the way; -ENOTUNIQ: several data partitions;
+ * -EUCLEAN: one that is not wholly on the disk. NAME is the disk's, for messages. */
 int layout_make(const struct layout_wish *w, const char *name, struct layout *ret, struct fault *f);
 void layout_free(struct layout *l);

@@ -169,6 +169,29 @@ static void test_two_of_them(void **state)
 	assert_int_equal(make(w, 1000 * MIB, &l, &f), 0);
 }
 
+/* A table that was copied from a larger disk. */
+static void test_over_the_end(void **state)
+{
+	static const struct partition cases[] = { { .start = 12 * GIB, .size = 89 * GIB },
+						  { .start = 101 * GIB, .size = 1 * GIB },
+						  { .start = 99 * GIB, .size = 1 * GIB },
+						  { .start = 12 * GIB, .size = UINT64_MAX - GIB } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		_ptable_ struct ptable old = { 0 };
+		_layout_ struct layout l = { 0 }, wiped = { 0 };
+		struct layout_wish w = { .disk = &old, .disk_size = 100 * GIB };
+		struct fault f = { 0 };
+
+		add(&old, LAYOUT_DATA, LINUX, cases[i].start, cases[i].size);
+		assert_int_equal(make(w, 1000 * MIB, &l, &f), -EUCLEAN);
+		assert_non_null(strstr(f.text, "over the end of the disk"));
+		w.wipe = true;
+		assert_int_equal(make(w, 1000 * MIB, &wiped, &f), 0);
+	}
+}
+
 static void test_other_images(void **state)
 {
 	static const struct {
@@ -207,7 +230,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_new_disks),    cmocka_unit_test(test_too_small),
 		cmocka_unit_test(test_kept),	     cmocka_unit_test(test_two_of_them),
-		cmocka_unit_test(test_other_images),
+		cmocka_unit_test(test_other_images), cmocka_unit_test(test_over_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
