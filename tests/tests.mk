@@ -94,8 +94,14 @@ check-flash: $(BUILD)/phoenix $(BUILD)/tests/image/cluster ## phoenix flash, pxe
 	TMPDIR=$$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) tests/image/self.sh $(wordlist 1,2,$^)
 
 .PHONY: check-image
-check-image: ## the images, made and tried (root; slow, wants the distribution's archive)
+check-image: $(BUILD)/phoenix ## the images, made, compared, and booted on emulated machines (root; two hours, wants Debian's archive)
+	tests/deps test
+	DISTRIBUTION=debian image/build disk
 	tests/image/containers.sh
+	tests/image/reproducible.sh build/image/debian-trixie
+	tests/image/boot.sh $< build/image/debian-trixie/*.raw.zst
+	tests/image/netboot.sh $< build/image/debian-trixie/*.raw.zst
+	tests/lab/run --list image
 
 .PHONY: golden docs-check contract
 golden: $(BUILD)/phoenix ## inputs in, trees out, each run twice
