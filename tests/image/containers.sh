@@ -184,7 +184,7 @@ check_refusals() {
 	mkdir -p changed
 	cp -r "$REPO/image" "$REPO/VERSION" changed/
 	echo 'libpam0g' >>changed/image/containers/without
-	refused 'phoenix-postgres: /usr/lib/postgresql/17/bin/postgres: libpam.so.0' recipe "$DIR/changed" "$stage" "$ONE"
+	refused 'phoenix-postgres: /usr/lib/postgresql/17/bin/postgres: error while loading shared libraries: libpam.so.0' recipe "$DIR/changed" "$stage" "$ONE"
 	is 'what was there is as it was' "$(cd "$ONE" && find . -type f -exec sha256sum {} + | sort)" "$before"
 	is 'nothing lies beside it' "$(ls "${ONE%/*}")" "$(printf '%s\n' containers containers.lock lock product)"
 }

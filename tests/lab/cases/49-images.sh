@@ -26,7 +26,7 @@ pod() {
 			volumes: [{name: "host", hostPath: {path: "/usr"}}, {name: "tmp", emptyDir: {medium: "Memory"}},
 				{name: "data", emptyDir: {}}]}}' | on "$A" kubectl apply -f - >/dev/null
 	wait_for 60 ended "$name" || { on "$A" kubectl describe pod "$name" >&2; fail "pod $name does not end"; }
-	on "$A" kubectl logs "$name" | tee /dev/stderr
+	on "$A" kubectl logs "$name" | tee >(cat >&2)
 	[ "$(phase "$name")" = Succeeded ] || { on "$A" kubectl describe pod "$name" >&2; fail "pod $name: $(phase "$name")"; }
 	on "$A" kubectl delete pod "$name" --now >/dev/null
 }
