@@ -102,7 +102,7 @@ disk_make() {
 	disk_mkosi "$tmp" >"$OUT/disk.log" 2>&1 || { tail -n 20 "$OUT/disk.log" >&2; die "mkosi failed: see $OUT/disk.log"; }
 	rm -f "$OUT/threephoenix"*
 	say "compressing"
-	tools_run "$tmp/tools" "$tmp/out:/out" -- zstd -q -T0 -15 --rm /out/threephoenix.raw -o "/out/$NAME.raw.zst"
+	tools_run "$tmp/tools" "$tmp/out:/out" -- zstd -q -T0 -12 --rm /out/threephoenix.raw -o "/out/$NAME.raw.zst"
 	mv "$tmp/out/threephoenix.vmlinuz" "$tmp/out/$NAME.raw.zst.kernel"
 	mv "$tmp/out/threephoenix.initrd" "$tmp/out/$NAME.raw.zst.initrd"
 	mv "$tmp/out/$NAME."* "$OUT/"
