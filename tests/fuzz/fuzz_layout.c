@@ -58,6 +58,7 @@ static void check(const struct ptable *old, const struct layout *l)
 {
 	const struct partition *data = ptable_find(old, LAYOUT_DATA, NULL);
 	_free_ unsigned char *head = NULL, *tail = NULL;
+	struct fault f = { 0 };
 
 	for (size_t i = 0; i < l->table.n; i++) {
 		const struct partition *p = &l->table.v[i];
@@ -75,9 +76,11 @@ static void check(const struct ptable *old, const struct layout *l)
 	tail = mem_alloc(PTABLE_TAIL);
 	if (l->data.start != data->start || l->data.size != data->size)
 		abort();
-	if (ptable_make(&l->table, SIZE, NULL, head, tail, NULL) < 0 ||
-	    ptable_make(&l->interim, SIZE, NULL, head, tail, NULL) < 0)
+	if (ptable_make(&l->table, SIZE, NULL, head, tail, &f) < 0 ||
+	    ptable_make(&l->interim, SIZE, NULL, head, tail, &f) < 0) {
+		fprintf(stderr, "%s\n", f.text);
 		abort();
+	}
 }
 
 static void plan(const struct ptable *old)
