@@ -54,8 +54,8 @@ static void test_ends_when_told(void **state)
 
 static void test_deaf_one(void **state)
 {
-	const char *const argv[] = { "sh", "-c",
-				     "trap '' TERM; echo $$; while :; do sleep 1; done", NULL };
+	const char *const argv[] = { "sh", "-c", "trap '' TERM; echo $$; while :; do sleep 1; done",
+				     NULL };
 	_child_ struct child c = CHILD_NONE;
 	pid_t pid;
 
@@ -100,8 +100,10 @@ static void test_no_such_program(void **state)
 static void test_ends_with_the_killed(void **state)
 {
 	const char *const plain[] = { "sh", "-c", "echo $$; exec sleep 60", NULL };
-	const char *const other[] = { "setpriv", "--reuid=65534", "--regid=65534",
-				      "--clear-groups", "sh", "-c", plain[2], NULL };
+	const char *const other[] = {
+		"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", plain[2],
+		NULL
+	};
 	int told[2], status;
 	pid_t middle, pid = 0;
 
@@ -126,8 +128,10 @@ static void test_ends_with_the_killed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ends_when_told),	cmocka_unit_test(test_deaf_one),
-		cmocka_unit_test(test_status),		cmocka_unit_test(test_no_such_program),
+		cmocka_unit_test(test_ends_when_told),
+		cmocka_unit_test(test_deaf_one),
+		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_no_such_program),
 		cmocka_unit_test(test_ends_with_the_killed),
 	};
 
