@@ -42,10 +42,11 @@ containers_postgresql() { # DISTRIBUTION SUITE
 	printf '%s\n' "$version"
 }
 
-# The commit that is built, of a clone (of whoever's).
+# The commit that is built, of a clone (of whoever's); a source archive has none.
 source_git() { git -c safe.directory="$REPO" -C "$REPO" "$@" 2>/dev/null; }
 source_revision() {
-	local commit
+	local commit=${PHOENIX_REVISION:-}
+	[ -z "$commit" ] || { printf '%s\n' "$commit"; return 0; }
 	commit=$(source_git rev-parse HEAD) || return 0
 	source_git diff --quiet HEAD || commit+=-changed
 	printf '%s\n' "$commit"
