@@ -63,11 +63,13 @@ static int understand(struct flash_seed *s, int fd, struct fault *f)
 	if (r == -ENOENT)
 		return fault_set(f, ENOENT,
 				 "mcopy is needed to read the seed: install the package mtools");
-	if (r < 0)
+	if (r < 0 && strstr(f->text, "not found"))
 		return fault_set(f, EINVAL,
 				 "%s holds no " SEED_FILE
 				 ": it was used already (a node removes it), or it is no seed",
 				 s->path);
+	if (r < 0)
+		return fault_wrap(f, "%s: its " SEED_FILE " cannot be read", s->path);
 	if (seed_parse(s->path, str_text(&text), text.len, &s->seed, &d) < 0) {
 		diags_print(&d);
 		return fault_set(f, EINVAL, "%s: its seed has mistakes", s->path);
