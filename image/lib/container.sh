@@ -17,8 +17,8 @@ containers_make() {
 	exec {lock}>"$out.lock"
 	flock "$lock"
 	rm -rf "$tmp"
-	mkdir -p "$tmp/out" "$tmp/work"
-	tools_run "$tmp/root" "$REPO/image/containers:/recipe" "$stage:/stage" "$tmp/out:/out" "$tmp/work:/work" -- env \
+	mkdir -p "$tmp/out" "$tmp/build"
+	tools_run "$tmp/root" "$REPO/image/containers:/recipe" "$stage:/stage" "$tmp/out:/out" "$tmp/build:/build" -- env \
 		DISTRIBUTION="$distribution" SUITE="$suite" MIRROR="$(mirror_find "$distribution")" POSTGRESQL="$postgresql" \
 		VERSION="$version" REVISION="$(source_revision)" SOURCE="${PHOENIX_SOURCE_URL:-}" \
 		SOURCE_DATE_EPOCH="$EPOCH" /recipe/make || { rm -rf "$tmp"; die "no container images: see above"; }
