@@ -570,13 +570,13 @@ image_same() { [ "$(tar -tf "$1" | sort)" = "$(tar -tf sound | sort)" ]; }
 
 # What the lab makes of it: lab PARTS prints the folder with its K3s, or what it tells.
 lab() {
-	# shellcheck disable=SC2030 # for the functions of layer.sh
+	# shellcheck disable=SC2030 # for the functions of k3s.sh
 	(
 		set +e
 		# shellcheck disable=SC2034
 		PARTS=$1 REPO=$HERE/../..
-		# shellcheck source=../lab/lib/layer.sh
-		. "$REPO/tests/lab/lib/layer.sh"
+		# shellcheck source=../../image/lib/k3s.sh
+		. "$REPO/image/lib/k3s.sh"
 		k3s_fetch >/dev/null 2>&1
 		k3s_find
 		printf '%s\n' "${K3S_DIR:-$K3S_MISSING}"
