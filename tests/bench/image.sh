@@ -23,6 +23,8 @@ bench_flash() {
 	bytes=$(zstd -dc "$image" | wc -c)
 	truncate -s 12G "$dir/disk"
 	disk=$(losetup -f --show --direct-io=on "$dir/disk")
+	# shellcheck disable=SC2064 # these, whatever comes
+	trap "losetup -d $disk; rm -rf $dir" EXIT
 	cp -r "$HERE/../../cloud-init/examples/three-nodes" "$dir/cluster"
 	sed -i '/data:/d' "$dir/cluster/phoenix.yaml"
 	"$PHOENIX" init --secrets "$dir/cluster" >/dev/null
@@ -40,8 +42,6 @@ bench_flash() {
 		ratios+=("$(jq -n "$mine / $hand * 1000 | round / 1000")")
 		echo "flash: $mine ms, by hand: $hand ms" >&2
 	done
-	losetup -d "$disk"
-	rm -rf "$dir"
 	! wanted flash-overhead || figure flash-overhead ratio 'zstd -dc | dd oflag=direct conv=fsync, read back by sha256sum' "${ratios[@]}"
 	! wanted flash-rss-mb || figure flash-rss-mb MiB - "${peaks[@]}"
 }
@@ -49,7 +49,8 @@ flash_drop() { sync; echo 3 >/proc/sys/vm/drop_caches; }
 
 # flash_once IMAGE DISK DIR: the most memory it had is in DIR/peak, in KiB.
 flash_once() {
-	"$PHOENIX" flash --image "$1" --seed "$3/seeds/phoenix-a" --wipe --yes --serial none "$2" >/dev/null 2>"$3/said" &
+	# a loop device has no serial number, so its name is typed
+	"$PHOENIX" flash --image "$1" --seed "$3/seeds/phoenix-a" --wipe "$2" >/dev/null 2>"$3/said" < <(echo "${2#/dev/}") &
 	local pid=$! now peak=0
 	while now=$(awk '/^VmHWM/ {print $2}' "/proc/$pid/status" 2>/dev/null) && [ -n "$now" ]; do
 		peak=$now
