@@ -59,14 +59,15 @@ disk_tree() { # FOLDER
 # With AIRGAP=1 a node needs no registry: K3s's own images and those of
 # image/assets.lock, or what is in the parts folder instead, lie in the image.
 disk_airgap() { # FOLDER
-	local to=$1/usr/share/threephoenix/images name path
+	local to=$1/usr/share/threephoenix/images names name path
 	[ "${AIRGAP:-0}" = 1 ] || return 0
 	mkdir -p "$to"
 	if [ -d "$PARTS/images" ]; then
 		cp -L "$PARTS"/images/* "$to/"
 		return
 	fi
-	for name in $K3S_IMAGES $("$REPO/image/assets" names image); do
+	names=$("$REPO/image/assets" names image) || die 'AIRGAP=1: image/assets.lock cannot be read: see above'
+	for name in $K3S_IMAGES $names; do
 		"$REPO/image/assets" fetch "$name" >&2 || die "AIRGAP=1: $name is not to be had: see above, or put the images into $PARTS/images"
 		path=$("$REPO/image/assets" path "$name")
 		cp "$path" "$to/"
@@ -90,7 +91,9 @@ disk_mkosi() { # FOLDER
 		--source-date-epoch="$EPOCH" --seed="$seed" "${options[@]}" build
 }
 
-# What the boot loader gets is what `phoenix pxe' hands out over the network.
+# What the boot loader gets is what `phoenix pxe' hands out over the network. An
+# image of before stays until the new one is whole, and the image comes last: one
+# that is there has its checksum beside it.
 disk_make() {
 	local tmp=$OUT/tmp
 	disk_name
@@ -100,12 +103,14 @@ disk_make() {
 	disk_tree "$tmp/tree"
 	disk_sources "$tmp/sandbox/etc/apt/sources.list.d/mkosi.sources"
 	disk_mkosi "$tmp" >"$OUT/disk.log" 2>&1 || { tail -n 20 "$OUT/disk.log" >&2; die "mkosi failed: see $OUT/disk.log"; }
-	rm -f "$OUT/threephoenix"*
 	say "compressing"
 	tools_run "$tmp/tools" "$tmp/out:/out" -- zstd -q -T0 -12 --rm /out/threephoenix.raw -o "/out/$NAME.raw.zst"
 	mv "$tmp/out/threephoenix.vmlinuz" "$tmp/out/$NAME.raw.zst.kernel"
 	mv "$tmp/out/threephoenix.initrd" "$tmp/out/$NAME.raw.zst.initrd"
+	papers_make "$tmp/out" "$tmp/out/threephoenix.manifest"
+	rm -f "$OUT/threephoenix"*
+	mv "$tmp/out/$NAME.raw.zst" "$tmp/"
 	mv "$tmp/out/$NAME."* "$OUT/"
-	mv "$tmp/out/threephoenix.manifest" "$OUT/manifest.json"
+	mv "$tmp/$NAME.raw.zst" "$OUT/"
 	rm -rf "$tmp"
 }

@@ -9,15 +9,20 @@ packages_read() { sed -e 's/#.*//' -e 's/[[:space:]]//g' "$@" | grep -v '^$' | s
 # key_of WORD...: a short name for what they say, and for what standard input says.
 key_of() { { printf '%s\n' "$@"; cat; } | sha256sum | cut -c1-12; }
 
-# mirror_find DISTRIBUTION: the mirror that this machine itself uses for it, or
-# PHOENIX_MIRROR. Nothing when there is none: the tools know the distribution's own.
+# mirror_find DISTRIBUTION: PHOENIX_MIRROR (Debian's; the tools are always of Debian),
+# PHOENIX_MIRROR_UBUNTU, or the mirror that this machine itself uses for it. Nothing
+# when there is none: the tools know the distribution's own.
 mirror_find() {
-	local mirror
+	local mirror given=
+	case $1 in
+	debian) given=${PHOENIX_MIRROR:-} ;;
+	ubuntu) given=${PHOENIX_MIRROR_UBUNTU:-} ;;
+	esac
 	mirror=$(cat /etc/apt/sources.list.d/*.sources 2>/dev/null |
 		awk -v end="$1/?$" '/^URIs:/ && $2 ~ end {print $2; exit}')
 	[ -n "$mirror" ] || mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
 		awk -v end="$1/?$" '$1 == "deb" {for (i = 2; i <= NF; i++) if ($i ~ "^https?:.*" end) {print $i; exit}}')
-	printf '%s\n' "${PHOENIX_MIRROR:-$mirror}"
+	printf '%s\n' "${given:-$mirror}"
 }
 
 # cache_make NAME FUNCTION: makes $CACHE/NAME by FUNCTION TMPDIR once. What an
@@ -46,7 +51,7 @@ root_make() {
 	shift 4
 	mirror=$(mirror_find "$distribution")
 	[ "$distribution" = debian ] || part='main universe'
-	unshare --mount mmdebstrap --mode=root --variant=minbase \
+	unshare --mount mmdebstrap --mode=root --variant=minbase --components="$part" \
 		--keyring="/usr/share/keyrings/$distribution-archive-keyring.gpg" \
 		--aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
 		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
