@@ -155,11 +155,6 @@ void seed_cmdline(const char *cmdline, size_t len, char **url, char **sha256)
 	}
 }
 
-static bool is_sha256(const char *text)
-{
-	return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
-}
-
 static int fetch(const char *url, const char *sha256, struct str *text, struct fault *f)
 {
 	_http_ struct http_response rs = { 0 };
@@ -204,7 +199,7 @@ static void look_at_cmdline(const struct fs *fs, bool (*known)(void *, const cha
 		return;
 	}
 	x = add(c, url, url);
-	if (!sha256 || !is_sha256(sha256))
+	if (!crypto_is_sha256(sha256))
 		fault_set(&x->fault, EINVAL,
 			  "phoenix.seed on the kernel command line needs phoenix.seed-sha256 with "
 			  "64 digits beside it");

@@ -1,6 +1,7 @@
 /* See data_record.h. */
 #include "firstboot/data_record.h"
 
+#include "lib/crypto.h"
 #include "lib/json.h"
 
 #include <errno.h>
@@ -25,13 +26,11 @@ static bool just_made(const struct fs *fs, const char *dir)
 	return true;
 }
 
-static bool copy_hex(char to[65], const char *from, bool may_be_empty)
+static bool copy_sum(char to[65], const char *from, bool may_be_empty)
 {
-	size_t n = from ? strlen(from) : 1;
-
-	if (!(n == 64 && strspn(from, "0123456789abcdef") == 64) && !(n == 0 && may_be_empty))
+	if (!crypto_is_sha256(from) && !(may_be_empty && str_eq(from, "")))
 		return false;
-	memcpy(to, from, n + 1);
+	memcpy(to, from, strlen(from) + 1);
 	return true;
 }
 
@@ -40,8 +39,8 @@ static int understand(const struct json *j, struct data_record *ret)
 	const char *cluster = json_str(j, "cluster"), *node = json_str(j, "node");
 
 	if (json_int(j, "version", 0) != 1 || !cluster || !node ||
-	    !copy_hex(ret->exchange_ca, json_str(j, "exchange_ca"), false) ||
-	    !copy_hex(ret->wiped_by, json_str(j, "wiped_by"), true))
+	    !copy_sum(ret->exchange_ca, json_str(j, "exchange_ca"), false) ||
+	    !copy_sum(ret->wiped_by, json_str(j, "wiped_by"), true))
 		return -EBADMSG;
 	ret->cluster = mem_strdup(cluster);
 	ret->node = mem_strdup(node);

@@ -11,6 +11,7 @@
 #include "lib/command.h"
 #include "lib/log.h"
 #include "lib/notify.h"
+#include "lib/stop.h"
 #include "lib/table.h"
 #include "lib/timer.h"
 
@@ -45,14 +46,6 @@ const char firstboot_usage[] =
 	"Exit status: 0 done (with --plan: nothing to do), 1 failed (with --plan: something\n"
 	"would be done), 2 usage or configuration.\n";
 
-static volatile sig_atomic_t stop;
-
-static void on_signal(int sig)
-{
-	(void)sig;
-	stop = 1;
-}
-
 struct daemon {
 	struct engine engine;
 	struct progress progress;
@@ -74,7 +67,7 @@ static void nap(struct daemon *d, int64_t ms, bool well)
 	int64_t until = timer_now() + ms, slice = well ? 100 : 50;
 
 	malloc_trim(0); /* what the last round took and gave back is the kernel's again */
-	while (!stop && timer_now() < until) {
+	while (!stop_asked() && timer_now() < until) {
 		if (well)
 			pulse_look(a);
 		else if (a)
@@ -180,7 +173,6 @@ static int run_daemon(struct boot *b)
 	struct daemon d = {
 		.engine = { .boot = b, .steps = steps, .n = engine_count(steps), .report = report }
 	};
-	struct sigaction sa = { .sa_handler = on_signal };
 	_free_ struct step_result *results = mem_alloc(d.engine.n * sizeof *results);
 
 	/* a few threads that each do little: one heap, not one each, grown in small steps, large
@@ -191,13 +183,12 @@ static int run_daemon(struct boot *b)
 	mallopt(M_TRIM_THRESHOLD, 64 * 1024);
 	d.engine.results = results;
 	d.engine.user = &d;
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGINT, &sa, NULL);
+	stop_catch();
 	signal(SIGPIPE, SIG_IGN);
 	d.progress.fs = &b->fs;
 	d.full_pass = -FULL_PASS_MS;
 	d.next_seed = timer_now() + SEED_MS;
-	while (!stop) {
+	while (!stop_asked()) {
 		struct fault f = { 0 };
 		int r = look_again(&d, &f);
 

@@ -3,24 +3,9 @@
 
 #include "image/flash_data.h"
 #include "lib/meter.h"
+#include "lib/stop.h"
 
 #include <errno.h>
-
-static volatile sig_atomic_t stop;
-
-static void on_signal(int number)
-{
-	stop = number;
-}
-
-static void catch_signals(void)
-{
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction act = { .sa_handler = on_signal };
-
-	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-		sigaction(numbers[i], &act, NULL);
-}
 
 const struct node_config *flash_job_node(const struct flash_job *j)
 {
@@ -111,11 +96,10 @@ int flash_job_write(struct flash_job *j,
 				 .seed = &j->seed.bytes,
 				 .progress = progress,
 				 .user = &w,
-				 .stop = &stop };
+				 .stop = stop_catch() };
 	int r;
 
-	catch_signals();
-	j->source->stop = &stop;
+	j->source->stop = x.stop;
 	r = flash_write(&x, begun, f);
 	meter_end(&w.meter);
 	return r;

@@ -1,6 +1,7 @@
 /* See order.h. */
 #include "image/order.h"
 
+#include "lib/crypto.h"
 #include "lib/json.h"
 
 #include <errno.h>
@@ -26,7 +27,7 @@ void order_print(const struct order *o, struct str *out)
 
 static bool copy_sum(char to[65], const char *from)
 {
-	if (!from || strlen(from) != 64 || strspn(from, "0123456789abcdef") != 64)
+	if (!crypto_is_sha256(from))
 		return false;
 	memcpy(to, from, 65);
 	return true;

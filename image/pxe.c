@@ -5,11 +5,11 @@
 #include "lib/child.h"
 #include "lib/command.h"
 #include "lib/log.h"
+#include "lib/stop.h"
 #include "lib/timer.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -39,13 +39,6 @@ const char pxe_usage[] =
 	"  --reinstall NODE  renews the system and keeps the data\n"
 	"  --wipe NODE       the same, and the data goes; also for a node whose disk died\n\n"
 	"These three may be repeated.\n";
-
-static volatile sig_atomic_t stop;
-
-static void on_signal(int number)
-{
-	stop = number;
-}
 
 static int start_dhcp(const struct pxe_plan *p, struct child *c, struct fault *f)
 {
@@ -136,7 +129,7 @@ static int serve(struct pxe_plan *p, struct child *c, struct fault *f)
 	struct shown shown = { 0 };
 	int64_t until = 0;
 
-	while (!stop && (!until || timer_now() < until)) {
+	while (!stop_asked() && (!until || timer_now() < until)) {
 		struct pollfd fd = { .fd = c->out, .events = POLLIN };
 
 		poll(&fd, c->out >= 0 ? 1 : 0, LOOK_MS);
@@ -154,16 +147,7 @@ static int serve(struct pxe_plan *p, struct child *c, struct fault *f)
 	return fault_set(f, EINTR,
 			 "stopped by signal %d; machines that are being written go on "
 			 "only with this server: boot them again",
-			 (int)stop);
-}
-
-static void catch_signals(void)
-{
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction act = { .sa_handler = on_signal };
-
-	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-		sigaction(numbers[i], &act, NULL);
+			 stop_asked());
 }
 
 int pxe_run(int argc, char **argv, struct fault *f)
@@ -189,7 +173,7 @@ int pxe_run(int argc, char **argv, struct fault *f)
 				 "one folder, --image, --interface and --address, please; see "
 				 "phoenix pxe --help");
 	q->dir = argv[r];
-	catch_signals();
+	stop_catch();
 	r = pxe_prepare(&p, f);
 	if (r >= 0)
 		r = pxe_serve_start(&p.serve, f);

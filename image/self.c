@@ -13,6 +13,7 @@
 #include "lib/command.h"
 #include "lib/log.h"
 #include "lib/proc.h"
+#include "lib/stop.h"
 #include "lib/units.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@ struct self {
 	struct survey survey;
 	struct flash_job job;
 	struct self_tree tree;
+	const volatile sig_atomic_t *stop; /* see stop_catch() */
 	char *disk, *data; /* that the system and its data are on; data NULL: none is mounted */
 };
 
@@ -36,23 +38,6 @@ static void self_free(struct self *s)
 	free(s->data);
 }
 #define _self_ _cleanup_(self_free)
-
-static volatile sig_atomic_t stop;
-
-static void on_signal(int number)
-{
-	stop = number;
-}
-
-/* Interrupted reads return: what lies in memory is to go away with this program. */
-static void catch_signals(void)
-{
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction act = { .sa_handler = on_signal };
-
-	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-		sigaction(numbers[i], &act, NULL);
-}
 
 static const char *node_of(const struct self *s)
 {
@@ -127,7 +112,7 @@ static int stage(struct self *s, struct fault *f)
 	if (r >= 0)
 		r = self_tree_open(&s->tree, size, f);
 	if (r >= 0)
-		r = self_stage_image(&s->tree, q->image, q->sha256, &stop, &s->job.source, f);
+		r = self_stage_image(&s->tree, q->image, q->sha256, s->stop, &s->job.source, f);
 	if (r >= 0)
 		r = self_stage_seed(&s->tree, q->seed, s->survey.seed, &s->job.seed, f);
 	if (r >= 0)
@@ -256,7 +241,7 @@ static int restart(struct fault *f)
 
 static int go(struct self *s, struct fault *f)
 {
-	_turn_ struct turn turn = { .stop = &stop };
+	_turn_ struct turn turn = { .stop = s->stop };
 	int r = self_tree_fill(&s->tree, f);
 
 	if (r >= 0)
@@ -266,8 +251,8 @@ static int go(struct self *s, struct fault *f)
 	/* the turn is ours: from here on nobody else goes whom this does not show */
 	if (r >= 0)
 		r = ask_cluster(s, f);
-	if (r >= 0 && stop)
-		r = fault_set(f, EINTR, "stopped by signal %d; nothing was changed", (int)stop);
+	if (r >= 0 && stop_asked())
+		r = fault_set(f, EINTR, "stopped by signal %d; nothing was changed", stop_asked());
 	if (r >= 0)
 		r = self_tree_arm(&s->tree, f);
 	if (r < 0)
@@ -290,7 +275,8 @@ int self_run(const struct self_request *q, struct fault *f)
 
 	if (r < 0)
 		return r;
-	catch_signals();
+	/* interrupted reads return: what lies in memory is to go away with this program */
+	s.stop = stop_catch();
 	r = survey_open(&s.survey, f);
 	if (r >= 0)
 		r = ask_cluster(&s, f);

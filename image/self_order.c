@@ -1,6 +1,7 @@
 /* See self_order.h. */
 #include "image/self_order.h"
 
+#include "lib/crypto.h"
 #include "lib/json.h"
 
 #include <errno.h>
@@ -44,7 +45,7 @@ int self_order_parse(const char *text, size_t len, struct self_order *ret, struc
 		return fault_set(f, EPROTO, "the order is not understood: %s", why.text);
 	sum = json_str(j, "sha256");
 	if (json_int(j, "version", 0) != SELF_ORDER_VERSION || !json_str(j, "node") ||
-	    !json_str(j, "disk") || !json_str(j, "table") || !sum || strlen(sum) != 64 ||
+	    !json_str(j, "disk") || !json_str(j, "table") || !crypto_is_sha256(sum) ||
 	    !get_bytes(j, "size", &o.size) || !get_bytes(j, "data_start", &o.data_start) ||
 	    !get_bytes(j, "data_size", &o.data_size))
 		return fault_set(f, EPROTO, "the order is not understood");

@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define HEX "0123456789abcdef"
 #define STOP_LOOK_MS 500
 
 static int end_of_stream(struct source *s, struct fault *f)
@@ -66,10 +65,11 @@ static int published(const char *path, char sum[65], struct fault *f)
 		r = fs_read(&fs, real, 4096, &text, f);
 	if (r < 0)
 		return fault_wrap(f, "%s", name);
-	if (strspn(str_text(&text), HEX) != 64)
+	if (text.p)
+		text.p[strcspn(text.p, " \t\r\n")] = '\0';
+	if (!crypto_is_sha256(text.p))
 		return fault_set(f, EINVAL, "%s does not begin with a SHA-256 sum", name);
-	memcpy(sum, text.p, 64);
-	sum[64] = '\0';
+	memcpy(sum, text.p, 65);
 	return 0;
 }
 
@@ -77,7 +77,7 @@ static int expect(struct source *s, const char *path, const char *sha256, struct
 {
 	if (!sha256)
 		return str_eq(path, "-") ? 0 : published(path, s->expected, f);
-	if (strlen(sha256) != 64 || strspn(sha256, HEX) != 64)
+	if (!crypto_is_sha256(sha256))
 		return fault_set(f, EINVAL,
 				 "--sha256 %s: 64 digits of 0-9 and a-f, as sha256sum writes them",
 				 sha256);

@@ -111,6 +111,11 @@ void crypto_sha256_hex(const void *data, size_t n, char out[65])
 	to_hex(raw, sizeof raw, out);
 }
 
+bool crypto_is_sha256(const char *text)
+{
+	return text && strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
+}
+
 bool crypto_equal(const char *a, const char *b)
 {
 	size_t n = strlen(a);

@@ -16,6 +16,8 @@ char *crypto_random_word(size_t n);
 bool crypto_base64_decode(const char *text, size_t n, struct str *out);
 void crypto_sha256(const void *data, size_t n, unsigned char out[32]);
 void crypto_sha256_hex(const void *data, size_t n, char out[65]);
+/* 64 digits of 0-9 and a-f, as crypto_sha256_hex() and sha256sum(1) write them; NULL is none. */
+bool crypto_is_sha256(const char *text);
 bool crypto_equal(const char *a, const char *b); /* constant time for equal lengths */
 
 /* A digest fed in pieces. */

@@ -68,6 +68,11 @@ static void digests(void **state)
 	(void)state;
 	crypto_sha256_hex("abc", 3, hex);
 	assert_string_equal(hex, abc);
+	assert_true(crypto_is_sha256(hex));
+	assert_false(crypto_is_sha256(hex + 1));
+	assert_false(crypto_is_sha256(NULL));
+	hex[63] = 'G';
+	assert_false(crypto_is_sha256(hex));
 	crypto_sha256_hex(NULL, 0, hex);
 	assert_string_equal(hex, empty);
 	crypto_hash_add(h, "a", 1);

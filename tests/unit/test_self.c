@@ -38,6 +38,22 @@ static void an_order_reads_back(void **state)
 	assert_true(back.wipe && back.no_data && back.kept);
 }
 
+/* What is no sum would end in "something else was read back", after the disk was written. */
+static void a_sum_is_a_sum(void **state)
+{
+	const struct self_order o = {
+		.node = node, .disk = disk, .table = table, .sha256 = SUM, .size = 1
+	};
+	_self_order_ struct self_order back = { 0 };
+	_str_ struct str text = { 0 };
+	struct fault f = { 0 };
+
+	(void)state;
+	self_order_print(&o, &text);
+	*strstr(text.p, SUM) = 'X';
+	assert_int_equal(self_order_parse(text.p, text.len, &back, &f), -EPROTO);
+}
+
 /* Half of an order is none: a disk would be written by guess. */
 static void half_an_order_is_none(void **state)
 {
@@ -100,6 +116,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_order_reads_back),
 		cmocka_unit_test(half_an_order_is_none),
+		cmocka_unit_test(a_sum_is_a_sum),
 		cmocka_unit_test(libraries_are_what_ldd_says),
 		cmocka_unit_test(a_missing_library_is_told),
 	};
