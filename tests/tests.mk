@@ -66,9 +66,9 @@ check-asan: ## unit, corpus and golden tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory $(ASAN) unit fuzz-replay golden
 
 # Steps of first boot on a machine made of namespaces and loop devices: want root, skipped by name without.
-$(BUILD)/tests/steps/%: tests/steps/%.c $(BUILD)/libphoenix.a
+$(BUILD)/tests/steps/%: tests/steps/%.c $(BUILD)/tests/double/node.o $(BUILD)/libphoenix.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(BUILD)/libphoenix.a $(ALL_LIBS)
+	$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $(filter %.c %.o %.a,$^) $(ALL_LIBS)
 
 .PHONY: check-steps
 check-steps: $(BUILD)/tests/steps/drive $(BUILD)/tests/steps/member $(BUILD)/phoenix ## disk, network, firewall, joining, words, for real (root)
@@ -83,9 +83,9 @@ check-assets: ## downloads from servers with faults (root)
 	tests/image/assets.sh
 
 # In memory where there is any: disks of 1.2 GB are written and synced some forty times.
-$(BUILD)/tests/image/%: tests/image/%.c $(BUILD)/libphoenix.a
+$(BUILD)/tests/image/%: tests/image/%.c $(BUILD)/tests/double/node.o $(BUILD)/libphoenix.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(BUILD)/libphoenix.a $(ALL_LIBS)
+	$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $(filter %.c %.o %.a,$^) $(ALL_LIBS)
 
 .PHONY: check-flash
 check-flash: $(BUILD)/phoenix $(BUILD)/tests/image/cluster ## phoenix flash, pxe and install on files, loop devices and a network of their own (root)
@@ -125,4 +125,4 @@ contract: $(CONTRACTS) ## the API client against a real API server (root; skippe
 
 -include $(wildcard tests/sim/sim.mk)
 
--include $(wildcard $(BUILD)/tests/contract/*.d $(BUILD)/tests/steps/*.d $(BUILD)/tests/image/*.d)
+-include $(wildcard $(BUILD)/tests/contract/*.d $(BUILD)/tests/steps/*.d $(BUILD)/tests/image/*.d $(BUILD)/tests/double/*.d)
