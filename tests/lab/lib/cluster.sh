@@ -51,8 +51,8 @@ cmd_up() {
 # What a node says about itself: the state, then the step it is at. No answer
 # (off, or nothing written yet) is a line too.
 node_says() {
-	timeout 10 "$0" exec "$1" -- jq -r '[.state, .step?, .text?] | map(select(. != null and . != "")) | join(": ")' \
-		/run/phoenix/status.json 2>/dev/null || echo 'no status yet'
+	timeout 10 "$0" exec "$1" -- cat /run/phoenix/status.json 2>/dev/null |
+		jq -r '[.state, .step?, .text?] | map(select(. != null and . != "")) | join(": ")' 2>/dev/null || echo 'no status yet'
 }
 
 # cluster_ready: how many nodes the API calls Ready, asked through any node.

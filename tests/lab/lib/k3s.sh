@@ -14,8 +14,8 @@ voters_of() { seen "$1" ".nodes[] | select(.name == \"$2\") | [.voters[]?] | sor
 trouble_of() { seen "$1" ".nodes[] | select(.name == \"$2\") | .trouble // \"\""; }
 # says NODE: the line that `lab up' shows: state, step, text.
 says() {
-	on "$1" jq -r '[.state, .step, .text] | map(select(. != null and . != "")) | join(": ")' \
-		/run/phoenix/status.json 2>/dev/null || true
+	on "$1" cat /run/phoenix/status.json 2>/dev/null |
+		jq -r '[.state, .step, .text] | map(select(. != null and . != "")) | join(": ")' 2>/dev/null || true
 }
 is_ready() { [ "$(says "$1")" = ready ]; }
 # tells NODE TEXT...: what it says now contains each TEXT.
@@ -48,7 +48,7 @@ k3s_runs() { [ "$(on "$1" systemctl show -P MainPID k3s)" != 0 ]; }
 k3s_restarts() { on "$1" systemctl show -P NRestarts k3s; }
 # aside NODE: how many databases are kept aside on its disk.
 aside() { on "$1" sh -c 'ls -d /var/lib/rancher/k3s/server/db-aside-* 2>/dev/null | wc -l'; }
-record() { on "$1" jq -r ".$2" /var/lib/phoenix/state/record.json; }
+record() { on "$1" cat /var/lib/phoenix/state/record.json | jq -r ".$2"; }
 # mark NODE KEY: the cluster's own word, through that node. K3s ends and starts
 # again by itself some time after it has lost its quorum: asked for a minute.
 mark() { wait_for 60 mark_read "$@" >/dev/null; mark_read "$@"; }

@@ -108,18 +108,24 @@ seeds_make() {
 	fi
 }
 
-# The compiled program runs in the root it was built in, as on a workstation. It
-# works on a copy of the description: `init' adds the secrets.
+# The compiled program runs in the root it was built in, as on a workstation; that
+# of a disk image in its own. It works on a copy of the description: `init' adds the secrets.
 seeds_product() {
-	local out=$1 cluster=$STATE/cluster tmp=$STATE/tmp
+	local out=$1 cluster=$STATE/cluster tmp=$STATE/tmp root
 	if [ ! -d "$cluster" ]; then
 		mkdir -p "$cluster"
 		cp -r "${PHOENIX_LAB_CLUSTER:-$REPO/cloud-init/examples/three-nodes}/." "$cluster/"
 	fi
 	rm -rf "$tmp" "$out.new"
 	mkdir -p "$out.new"
-	compiler_ensure "$BASE_DISTRIBUTION" "$BASE_SUITE"
-	root_run "$tmp" "$(layer_make):$COMPILER" "$cluster:/cluster" "$out.new:/out" -- sh -ec '
+	if [ -n "${PHOENIX_LAB_IMAGE:-}" ]; then
+		base_ensure
+		root=$BASE
+	else
+		compiler_ensure "$BASE_DISTRIBUTION" "$BASE_SUITE"
+		root=$(layer_make):$COMPILER
+	fi
+	root_run "$tmp" "$root" "$cluster:/cluster" "$out.new:/out" -- sh -ec '
 		[ -e /cluster/secrets.yaml ] || phoenix init --secrets /cluster
 		phoenix seed /cluster -o /out/seeds' || die "the product writes no seeds: see the lines above"
 	rm -rf "$tmp" "$out"
