@@ -66,6 +66,7 @@ check-asan: ## unit, corpus and golden tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory $(ASAN) unit fuzz-replay golden
 
 # Steps of first boot on a machine made of namespaces and loop devices: want root, skipped by name without.
+.SECONDARY: $(BUILD)/tests/double/node.o
 $(BUILD)/tests/steps/%: tests/steps/%.c $(BUILD)/tests/double/node.o $(BUILD)/libphoenix.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $(filter %.c %.o %.a,$^) $(ALL_LIBS)

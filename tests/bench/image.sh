@@ -4,6 +4,8 @@
 IMAGES=$REPO/build/image/debian-trixie
 
 disk_image() { printf '%s\n' "$IMAGES"/*.raw.zst; }
+JOB_IMAGE=$IMAGES/containers/phoenix.tar
+job_lacks() { [ -f "$JOB_IMAGE" ] || echo 'the container images: make image DISTRIBUTION=debian'; }
 image_lacks() {
 	if [ "$(id -u)" != 0 ]; then echo root
 	elif [ ! -f "$(disk_image)" ]; then echo 'the disk image: make image DISTRIBUTION=debian'; fi
@@ -60,11 +62,9 @@ flash_once() {
 	echo "$peak" >"$3/peak"
 }
 
-bench_sizes() {
-	local job=$IMAGES/containers/phoenix.tar
-	! wanted disk-image-mb || figure disk-image-mb MB 500 "$(jq -n "$(stat -c %s "$(disk_image)") / 100000 | round / 10")"
-	if wanted job-image-mb && [ -f "$job" ]; then figure job-image-mb MB 15 "$(jq -n "$(stat -c %s "$job") / 100000 | round / 10")"; fi
-}
+megabytes() { jq -n "$(stat -c %s "$1") / 100000 | round / 10"; }
+bench_disk() { figure disk-image-mb MB 500 "$(megabytes "$(disk_image)")"; }
+bench_job() { figure job-image-mb MB 15 "$(megabytes "$JOB_IMAGE")"; }
 
 # The share of phoenix in an emulated first boot.
 bench_boot() {

@@ -44,7 +44,7 @@ installs() {
 	start_all
 	for n in a b c; do
 		must "$n restarts when it is installed" vm_ends "$n" 900
-		will_boot "$n.disk" "$n"
+		has_partitions "$n.disk" "$n"
 	done
 	wait "$SERVER" || status=$?
 	cp server.log err
@@ -52,7 +52,7 @@ installs() {
 	cat server.out >&2
 }
 
-will_boot() { # DISK WHAT: its partitions are those of a node
+has_partitions() { # DISK WHAT: those of a node
 	: >err
 	is "$2: partitions" "$(table "$1" | grep -oE 'name="[^"]*"' | paste -sd ' ')" \
 		'name="phoenix-bios" name="phoenix-esp" name="phoenix-root" name="CIDATA" name="phoenix-data"'

@@ -66,16 +66,17 @@ vm_network() {
 # vm_start NAME bios|uefi MAC DISK [OPTION...]: DISK is a file in $DIR. The serial
 # line goes to NAME.console, from its beginning each time.
 vm_start() {
-	local name=$1 firmware=$2 mac=$3 disk=$4 options=() tap=tap-$1
+	local name=$1 firmware=$2 mac=$3 disk=$4 options=() tap=tap-$1 threads=single
 	shift 4
+	[ "${VM_CPUS:-1}" = 1 ] || threads=multi
 	ip link show "$tap" >/dev/null 2>&1 || ip tuntap add dev "$tap" mode tap
 	ip link set "$tap" master "$VM_BRIDGE" up
 	[ "$firmware" = bios ] || options=(-drive "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd"
 		-drive "if=pflash,format=raw,snapshot=on,file=/usr/share/OVMF/OVMF_VARS_4M.fd")
 	: >"$DIR/$name.console"
 	rm -rf "$DIR/vm-$name" "$DIR/$name.pid"
-	root_run "$DIR/vm-$name" "$VM_ROOT" "$DIR:/vm" -- qemu-system-x86_64 -machine q35 -accel tcg,thread=single \
-		-smp 1 -cpu qemu64 -m "${VM_MEMORY:-1024}" -nodefaults -display none -no-reboot -pidfile "/vm/$name.pid" \
+	root_run "$DIR/vm-$name" "$VM_ROOT" "$DIR:/vm" -- qemu-system-x86_64 -machine q35 -accel "tcg,thread=$threads" \
+		-smp "${VM_CPUS:-1}" -cpu "${VM_CPU:-qemu64}" -m "${VM_MEMORY:-1024}" -nodefaults -display none -no-reboot -pidfile "/vm/$name.pid" \
 		-serial "file:/vm/$name.console" -device virtio-rng-pci "${options[@]}" \
 		-drive "if=none,id=disk,format=raw,cache=unsafe,file=/vm/$disk" \
 		-device "virtio-blk-pci,drive=disk,serial=$name,bootindex=${VM_DISK_BOOT:-1}" \
