@@ -209,7 +209,8 @@ static void *look_at(void *arg)
 	look_at_founder(l, v);
 	if (v->state != NODE_MEMBER)
 		return NULL;
-	r = k3s_ready(&a->api[l->node], agent_node(a, l->node)->address, a->seed->secrets, &f);
+	r = k3s_ready(&a->api[l->node], agent_node(a, l->node)->address, a->seed->secrets,
+		      K3S_PEER_MS, &f);
 	v->api_ready = r == 0;
 	/* that it only starts is what everybody sees; these need a person */
 	if (r < 0 && r != -EAGAIN && r != -ECONNREFUSED && r != -ETIMEDOUT)

@@ -155,7 +155,8 @@ static void promote(struct agent *a, int from, const struct ask *ask, struct ans
 	struct etcd_disk d = { 0 };
 	struct fault f = { 0 };
 
-	if (k3s_ready(NULL, agent_node(a, a->seed->self)->address, a->seed->secrets, &f) < 0) {
+	if (k3s_ready(NULL, agent_node(a, a->seed->self)->address, a->seed->secrets, K3S_PEER_MS,
+		      &f) < 0) {
 		snprintf(out->why, sizeof out->why, "its K3s is not ready");
 		return;
 	}

@@ -26,12 +26,16 @@ int k3s_stop(const struct fs *fs,
 /* The server to join through; NULL removes it (cluster-reset refuses to run with one). */
 int k3s_set_server(const struct fs *fs, const char *address, struct fault *f);
 
-/* 0: the server at ADDRESS is ready, by its own word given under our CA. Otherwise -errno with what
- * it says. */
-/* KEPT (may be NULL, may point at NULL) is a connection for the next question: a handshake costs
- * more than all else. */
+/* Another node is asked within the limits of an answer of one's own; the own K3s has time: on a slow
+ * machine that starts it a handshake alone takes two seconds (measured on an emulated one, which was
+ * well and never heard within 1500 ms). */
+#define K3S_PEER_MS 1500
+#define K3S_OWN_MS 5000
+/* 0: the server at ADDRESS is ready, by its own word given under our CA and within LIMIT_MS.
+ * Otherwise -errno with what it says. KEPT (may be NULL, may point at NULL) is a connection for the
+ * next question: a handshake costs more than all else. */
 struct http_client;
-int k3s_ready(struct http_client **kept, const char *address, const struct secrets *s,
+int k3s_ready(struct http_client **kept, const char *address, const struct secrets *s, int limit_ms,
 	      struct fault *f);
 /* The members as the running etcd of this node tells them, through its loopback gateway. */
 int k3s_members(struct http_client **kept, const struct fs *fs, struct etcd_disk *ret,

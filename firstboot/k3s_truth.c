@@ -39,7 +39,7 @@ static int ask(struct http_client **kept, const struct http_request *rq, struct 
 /* What counts wants credentials (/ping is 200 without quorum), and our root vouches for who
  * answers. */
 static int server(struct http_client **kept, const char *address, const char *path,
-		  const char *user, const struct secrets *s, struct http_response *rs,
+		  const char *user, const struct secrets *s, int limit_ms, struct http_response *rs,
 		  struct fault *f)
 {
 	_free_ char *url = mem_printf("https://%s:%d%s", address, API_PORT, path);
@@ -48,8 +48,8 @@ static int server(struct http_client **kept, const char *address, const char *pa
 					    .ca_pem = s->server_ca,
 					    .user = user,
 					    .password = s->token_password,
-					    .timeout_ms = 1500,
-					    .connect_timeout_ms = 1000,
+					    .timeout_ms = limit_ms,
+					    .connect_timeout_ms = limit_ms * 2 / 3,
 					    .max_bytes = 65536 },
 		    rs, f);
 
@@ -65,16 +65,16 @@ static int server(struct http_client **kept, const char *address, const char *pa
 	return rs->status == 200 ? 0 : not_ready(address, rs, f);
 }
 
-int k3s_ready(struct http_client **kept, const char *address, const struct secrets *s,
+int k3s_ready(struct http_client **kept, const char *address, const struct secrets *s, int limit_ms,
 	      struct fault *f)
 {
 	_http_ struct http_response rs = { 0 };
 
-	return server(kept, address, "/v1-k3s/readyz", "node", s, &rs, f);
+	return server(kept, address, "/v1-k3s/readyz", "node", s, limit_ms, &rs, f);
 }
 
 /* One call of the etcd gateway on loopback (2379 speaks gRPC only; measured) with K3s's own client
- * certificate. */
+ * certificate. Without KEPT it is asked for another node's answer, which waits. */
 static int gateway(struct http_client **kept, const struct fs *fs, const char *call,
 		   const char *body, struct json **ret, struct fault *f)
 {
@@ -96,7 +96,7 @@ static int gateway(struct http_client **kept, const struct fs *fs, const char *c
 					.ca_pem = ca.p,
 					.cert_pem = cert.p,
 					.key_pem = key.p,
-					.timeout_ms = 1500 },
+					.timeout_ms = kept ? K3S_OWN_MS : K3S_PEER_MS },
 		&rs, f);
 	if (r < 0)
 		return r;
@@ -139,7 +139,7 @@ int k3s_members_at(struct http_client **kept, const char *address, const struct 
 {
 	_http_ struct http_response rs = { 0 };
 	_json_ struct json *j = NULL;
-	int r = server(kept, address, "/db/info", "server", s, &rs, f);
+	int r = server(kept, address, "/db/info", "server", s, K3S_PEER_MS, &rs, f);
 
 	/* its member ids are numbers beyond 63 bits */
 	if (r == 0)

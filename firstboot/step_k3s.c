@@ -45,7 +45,8 @@ int step_k3s_check(struct boot *b, struct fault *f)
 	/* what apply saw a moment ago is not asked again: under load one slow answer more is no
 	 * news */
 	if (timer_now() - a->seen_ready > SEEN_MS &&
-	    k3s_ready(&a->api[b->seed->self], boot_node(b)->address, b->seed->secrets, &why) < 0)
+	    k3s_ready(&a->api[b->seed->self], boot_node(b)->address, b->seed->secrets, K3S_OWN_MS,
+		      &why) < 0)
 		return step_needed(b, "K3s is not ready: %s", why.text);
 	a->unready_since = 0;
 	agent_refresh(a);
@@ -158,8 +159,8 @@ int step_k3s_apply(struct boot *b, struct fault *f)
 	if (k3s_has_wal(&b->fs) && !fs_exists(&b->fs, K3S_PERMIT) &&
 	    k3s_allow_restart(&b->fs, f) < 0)
 		return -f->code;
-	if (k3s_ready(&a->api[b->seed->self], boot_node(b)->address, b->seed->secrets, &ready) ==
-	    0) {
+	if (k3s_ready(&a->api[b->seed->self], boot_node(b)->address, b->seed->secrets, K3S_OWN_MS,
+		      &ready) == 0) {
 		a->seen_ready = timer_now();
 		a->unready_since = 0;
 		agent_refresh(a);
