@@ -49,7 +49,6 @@ static int server(struct http_client **kept, const char *address, const char *pa
 					    .user = user,
 					    .password = s->token_password,
 					    .timeout_ms = limit_ms,
-					    .connect_timeout_ms = limit_ms * 2 / 3,
 					    .max_bytes = 65536 },
 		    rs, f);
 
