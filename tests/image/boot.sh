@@ -15,6 +15,7 @@ vm_namespace "$0" "$PHOENIX" "$IMAGE" "${3:-}"
 vm_setup
 trap vm_clean_up EXIT
 
+VM_CPUS=2
 A=192.0.2.11 MAC=52:54:00:00:00:0a
 # the first thing for which a node needs another one
 LOCAL_END='cluster: waiting: waits for phoenix-b'

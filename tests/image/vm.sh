@@ -76,7 +76,7 @@ vm_start() {
 	: >"$DIR/$name.console"
 	rm -rf "$DIR/vm-$name" "$DIR/$name.pid"
 	root_run "$DIR/vm-$name" "$VM_ROOT" "$DIR:/vm" -- qemu-system-x86_64 -machine q35 -accel "tcg,thread=$threads" \
-		-smp "${VM_CPUS:-1}" -cpu "${VM_CPU:-qemu64}" -m "${VM_MEMORY:-1024}" -nodefaults -display none -no-reboot -pidfile "/vm/$name.pid" \
+		-smp "${VM_CPUS:-1}" -cpu max -m "${VM_MEMORY:-1024}" -nodefaults -display none -no-reboot -pidfile "/vm/$name.pid" \
 		-serial "file:/vm/$name.console" -device virtio-rng-pci "${options[@]}" \
 		-drive "if=none,id=disk,format=raw,cache=unsafe,file=/vm/$disk" \
 		-device "virtio-blk-pci,drive=disk,serial=$name,bootindex=${VM_DISK_BOOT:-1}" \
