@@ -36,6 +36,8 @@ check() {
 }
 
 node_is_right() { # FIRMWARE
+	# one that was cut before begins anew, with other host keys: units/phoenix-cloud-init.service
+	check 'cloud-init is done' 'cloud-init status --wait | grep -q "^status: done"'
 	check 'its name' '[ "$(hostname)" = phoenix-a ]'
 	check 'no unit has failed' '! systemctl --failed --no-legend | grep .'
 	check 'who has a password can be told' 'sudo grep -q "^phoenix:" /etc/shadow'

@@ -38,7 +38,7 @@ papers() {
 	is 'a package of the SBOM' "$(jq -r '.packages[] | select(.name == "cloud-init") | .SPDXID' "$SECOND"/*.spdx.json)" SPDXRef-cloud-init-all
 	is 'packages, in the list and in the SBOM' "$(wc -l <"$(echo "$SECOND"/*.packages)")" \
 		"$(jq '[.packages[] | select(.externalRefs)] | length' "$SECOND"/*.spdx.json)"
-	is 'nothing of an unfinished run is left' "$(find "$SECOND" -name 'tmp*' | wc -l)" 0
+	is 'nothing of an unfinished run is left' "$(find "$SECOND" -maxdepth 1 -name 'tmp*' | wc -l)" 0
 }
 
 # at most 500 MB, compressed
