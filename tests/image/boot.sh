@@ -40,6 +40,7 @@ node_is_right() { # FIRMWARE
 	check 'cloud-init is done' 'cloud-init status --wait | grep -q "^status: done"'
 	check 'its name' '[ "$(hostname)" = phoenix-a ]'
 	check 'no unit has failed' '! systemctl --failed --no-legend | grep .'
+	check 'its name among iSCSI initiators is its own' 'sudo grep -q "^# phoenix:" /etc/iscsi/initiatorname.iscsi'
 	check 'who has a password can be told' 'sudo grep -q "^phoenix:" /etc/shadow'
 	check 'nobody has a password' '! sudo cut -d: -f2 /etc/shadow | grep -F "\$"'
 	check 'SSH takes keys only' 'sudo sshd -T | grep -qx "passwordauthentication no"'
