@@ -3,6 +3,8 @@
 # is about it. tests/image/reproducible.sh FOLDER, the first build's folder.
 # As root; five minutes.
 set -euo pipefail
+# its mounts end with it
+[ "${IN_NAMESPACE:-}" = 1 ] || IN_NAMESPACE=1 exec unshare --mount "$0" "$@"
 
 FIRST=$(realpath "$1")
 REPO=$(realpath "$(dirname "$0")/../..")
@@ -20,12 +22,30 @@ same() { # FILE
 	if cmp "$FIRST/$1" "$SECOND/$1" >out 2>err; then ok; else bad "$1 differs"; fi
 }
 
+# What differs in the roots of two images: names with owner, mode, size, time; then contents.
+explain() {
+	local side start
+	for side in first second; do
+		zstd -q -d --sparse "${!side}" -o "$side.raw"
+		start=$(part "$side.raw" phoenix-root | cut -d' ' -f1)
+		mkdir "$side"
+		mount -o "ro,loop,offset=$((start * 512))" "$side.raw" "$side"
+		(cd "$side" && find . -printf '%p %M %U:%G %s %T@ %n %l\n' | sort) >"$side.list"
+	done
+	diff first.list second.list | head -n 20 || true
+	diff -rq --no-dereference first second 2>&1 | head -n 20 || true
+	cmp -l first.raw second.raw | head -n 5 || true
+	umount first second
+}
+
 build_again() {
 	SECOND=$DIR/again/$DISTRIBUTION-$RELEASE
 	openssl genpkey -algorithm ed25519 -out key.pem 2>/dev/null
 	openssl pkey -in key.pem -pubout -out key.pub
 	must 'a second build' env PHOENIX_IMAGE_DIR="$DIR/again" SIGN_KEY="$DIR/key.pem" "$REPO/image/build" disk
+	first=$FIRST/$IMAGE second=$SECOND/$IMAGE
 	same "$IMAGE"
+	if ! cmp -s "$first" "$second"; then explain >&2; fi
 	same "$IMAGE.kernel"
 	same "$IMAGE.initrd"
 	same "${IMAGE%.raw.zst}.packages"
