@@ -88,7 +88,7 @@ disk_mkosi() { # FOLDER
 		mkosi -C /recipe --force --distribution="$DISTRIBUTION" --release="$RELEASE" --architecture=x86-64 \
 		--extra-tree=/rootfs --extra-tree=/scratch/tree --image-version="$VERSION" \
 		--output-directory=/scratch/out --workspace-directory=/var/tmp --package-cache-dir=/packages \
-		--source-date-epoch="$EPOCH" --seed="$seed" "${options[@]}" build
+		--extra-search-path=/recipe/tools --source-date-epoch="$EPOCH" --seed="$seed" "${options[@]}" build
 }
 
 # What the boot loader gets is what `phoenix pxe' hands out over the network. An
