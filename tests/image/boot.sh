@@ -111,7 +111,7 @@ main() {
 	vm_seeds
 	if [ "${3:-}" = own-seconds ]; then
 		truncate -s 20G a.disk
-		"$PHOENIX" flash --image "$IMAGE" --seed seeds/phoenix-a --yes a.disk 2>/dev/null
+		"$PHOENIX" flash --image "$IMAGE" --seed seeds/phoenix-a --yes a.disk >&2
 		boot bios
 		[ "$FAILED" = 0 ] && own_seconds
 		return
