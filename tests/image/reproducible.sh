@@ -9,7 +9,7 @@ set -euo pipefail
 FIRST=$(realpath "$1")
 REPO=$(realpath "$(dirname "$0")/../..")
 DIR=$(mktemp -d)
-trap 'cd /; rm -rf "$DIR"' EXIT
+trap 'cd /; rm -rf --one-file-system "$DIR"' EXIT
 cd "$DIR"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$REPO/tests/image/lib.sh"

@@ -25,20 +25,18 @@ in_net() {
 }
 on_c() { in_net vm_ssh "${NODE_ADDRESS[$C]}" "$@"; }
 
-# The lab's description with an administrator.
+# The lab's description with an administrator; the machine has one disk, so what is kept is a partition beside the
+# system that is written over.
 describe() {
 	ssh-keygen -q -t ed25519 -N '' -f "$DIR/key"
 	cp -r "$REPO/cloud-init/examples/three-nodes" "$DIR/cluster"
 	sed -i "s|^  network:|  admin: { ssh_keys: [ \"$(cat "$DIR/key.pub")\" ], from: [ 192.0.2.0/24 ] }\n&|" \
 		"$DIR/cluster/phoenix.yaml"
+	sed -i "/name: $C\b/,/data:/{/data:/d}" "$DIR/cluster/phoenix.yaml"
 	export PHOENIX_LAB_CLUSTER=$DIR/cluster
 }
 
-# Its second disk is the one that the description names.
-power_on() {
-	in_net vm_start c uefi "${NODE_MAC[$C]}" c.disk \
-		-drive 'if=none,id=data,format=raw,cache=unsafe,file=/vm/c.data' -device virtio-blk-pci,drive=data,serial=phoenix-data
-}
+power_on() { in_net vm_start c uefi "${NODE_MAC[$C]}" c.disk; }
 
 # An emulated machine is not well at every moment; while one is not, none is renewed.
 renews() {
@@ -57,8 +55,7 @@ case_run() {
 	describe
 	lab prepare
 	step "$C is flashed"
-	truncate -s 16G "$DIR/c.disk"
-	truncate -s 8G "$DIR/c.data"
+	truncate -s 24G "$DIR/c.disk"
 	make -s -C "$REPO"
 	must flash "$REPO/build/release/phoenix" flash --image "$IMAGE" --seed "$STATE/seeds/$C" --yes "$DIR/c.disk"
 	step 'all three are switched on'
