@@ -21,9 +21,14 @@ bool service_active(const char *unit)
 	return proc_do(NULL, "systemctl", "--quiet", "is-active", unit, NULL) == 0;
 }
 
-bool service_failed(const char *unit)
+char *service_state(const char *unit)
 {
-	return proc_do(NULL, "systemctl", "--quiet", "is-failed", unit, NULL) == 0;
+	const char *const argv[] = { "systemctl", "is-active", unit, NULL };
+	_proc_ struct proc_result r = { 0 };
+
+	if (proc_run(&(struct proc){ .argv = argv }, &r, NULL) < 0 || !r.out.len)
+		return mem_strdup("");
+	return mem_strdup(str_trim(r.out.p));
 }
 
 int service_do(const char *verb, const char *unit, struct fault *f)

@@ -168,14 +168,31 @@ static bool set(const struct boot *b, const struct setting *s)
 	return fd >= 0 && write(fd, value, strlen(value)) == (ssize_t)strlen(value);
 }
 
+/* One process for all of them, each would read the same index again. It goes on after one that it
+ * cannot load, and its status does not say which that was. */
+static void load_modules(struct boot *b)
+{
+	const char *argv[ARRAY_LEN(modules) + 3] = { "modprobe", "-a" };
+	bool missing[ARRAY_LEN(modules)] = { 0 };
+	size_t n = 2;
+
+	for (size_t i = 0; i < ARRAY_LEN(modules); i++)
+		if (!module_works(b, &modules[i]) && !module_refused[i]) {
+			missing[i] = true;
+			argv[n++] = modules[i].name;
+		}
+	if (n == 2)
+		return;
+	proc_ok(&(struct proc){ .argv = argv }, NULL, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(modules); i++)
+		module_refused[i] |= missing[i] && !module_works(b, &modules[i]);
+}
+
 static void apply_live(struct boot *b)
 {
 	long now;
 
-	for (size_t i = 0; i < ARRAY_LEN(modules); i++)
-		if (!module_works(b, &modules[i]) && !module_refused[i])
-			module_refused[i] = proc_do(NULL, "modprobe", modules[i].name, NULL) < 0 ||
-					    !module_works(b, &modules[i]);
+	load_modules(b);
 	for (size_t i = 0; i < ARRAY_LEN(settings); i++)
 		if (setting_is(b, &settings[i], &now) == 0)
 			setting_refused[i] = !set(b, &settings[i]);

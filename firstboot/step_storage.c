@@ -48,6 +48,24 @@ static char *initiator(const struct boot *b)
 			  digest);
 }
 
+static int check_iscsid(struct boot *b)
+{
+	_free_ char *state = NULL;
+
+	if (!service_exists(&b->fs, ISCSID)) {
+		step_note(b,
+			  "no " ISCSID " (package open-iscsi): Longhorn's volumes will not work");
+		return STEP_DONE;
+	}
+	state = service_state(ISCSID);
+	if (str_eq(state, "failed"))
+		step_note(b, ISCSID " does not start: Longhorn's volumes will not work; see "
+				    "journalctl -u " ISCSID);
+	else if (!iscsid_asked && !str_eq(state, "active"))
+		return step_needed(b, ISCSID " does not run");
+	return STEP_DONE;
+}
+
 int step_storage_check(struct boot *b, struct fault *f)
 {
 	(void)f;
@@ -57,17 +75,7 @@ int step_storage_check(struct boot *b, struct fault *f)
 		return step_needed(b, MULTIPATH_FILE " is to be written");
 	if (needs_initiator(b))
 		return step_needed(b, INITIATOR_FILE " is to be written");
-	if (!b->live)
-		return STEP_DONE;
-	if (!service_exists(&b->fs, ISCSID))
-		step_note(b,
-			  "no " ISCSID " (package open-iscsi): Longhorn's volumes will not work");
-	else if (service_failed(ISCSID))
-		step_note(b, ISCSID " does not start: Longhorn's volumes will not work; see "
-				    "journalctl -u " ISCSID);
-	else if (!iscsid_asked && !service_active(ISCSID))
-		return step_needed(b, ISCSID " does not run");
-	return STEP_DONE;
+	return b->live ? check_iscsid(b) : STEP_DONE;
 }
 
 int step_storage_apply(struct boot *b, struct fault *f)
@@ -79,9 +87,9 @@ int step_storage_apply(struct boot *b, struct fault *f)
 		r = fs_write_text(&b->fs, INITIATOR_FILE, 0600, name, f);
 	if (r < 0 || !b->live)
 		return r;
-	if (changed && service_exists(&b->fs, MULTIPATHD) && service_active(MULTIPATHD))
-		r = service_do("reload-or-restart", MULTIPATHD, f);
-	if (r >= 0 && service_exists(&b->fs, ISCSID) && !service_active(ISCSID)) {
+	if (changed && service_exists(&b->fs, MULTIPATHD))
+		r = service_do("try-reload-or-restart", MULTIPATHD, f);
+	if (r >= 0 && service_exists(&b->fs, ISCSID)) {
 		/* Not enabled as well: it is started here at each boot, and enabling runs
 		 * update-rc.d, one to two seconds in which the cluster could form (measured). */
 		iscsid_asked = true;
