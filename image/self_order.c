@@ -36,7 +36,7 @@ static bool get_bytes(const struct json *j, const char *key, uint64_t *ret)
 
 int self_order_parse(const char *text, size_t len, struct self_order *ret, struct fault *f)
 {
-	_self_order_ struct self_order o = { 0 };
+	struct self_order o = { 0 };
 	_json_ struct json *j = NULL;
 	struct fault why = { 0 };
 	const char *sum;
@@ -57,7 +57,6 @@ int self_order_parse(const char *text, size_t len, struct self_order *ret, struc
 	o.no_data = json_bool(j, "no_data", false);
 	o.kept = json_bool(j, "kept", false);
 	*ret = o;
-	o = (struct self_order){ 0 };
 	return 0;
 }
 
