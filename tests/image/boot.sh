@@ -41,6 +41,7 @@ node_is_right() { # FIRMWARE
 	check 'its name' '[ "$(hostname)" = phoenix-a ]'
 	check 'no unit has failed' '! systemctl --failed --no-legend | grep .'
 	check 'its name among iSCSI initiators is its own' 'sudo grep -q "^# phoenix:" /etc/iscsi/initiatorname.iscsi'
+	check 'no cache of the image is made again' '[ "$(systemctl show -P ConditionResult ldconfig)" = no ]'
 	check 'only SSH and phoenix are heard from outside' 'all=$(sudo ss -Hlntu | awk "{ print \$5 }") && echo "$all" | grep -q ":22\$" &&
 		! echo "$all" | grep -vE "^(127\.|\[::1\])|:(22|6440)\$"'
 	check 'who has a password can be told' 'sudo grep -q "^phoenix:" /etc/shadow'
