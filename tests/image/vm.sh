@@ -5,10 +5,12 @@
 
 VM_BRIDGE=br0
 
-# vm_namespace COMMAND...: runs it in namespaces of its own, once.
+# vm_namespace COMMAND...: runs it in namespaces of its own, once. No archive is in reach from there.
 vm_namespace() {
-	[ "${IN_NAMESPACE:-}" = 1 ] ||
-		IN_NAMESPACE=1 exec unshare --net --mount --pid --fork --kill-child --mount-proc "$@"
+	[ "${IN_NAMESPACE:-}" != 1 ] || return 0
+	vm_libraries
+	vm_ensure
+	IN_NAMESPACE=1 exec unshare --net --mount --pid --fork --kill-child --mount-proc "$@"
 }
 
 # vm_libraries: what this one stands on.

@@ -23,6 +23,8 @@ in_net() {
 		vm_ensure
 		"$@"' _ "$@"
 }
+# No archive is in reach from that network.
+emulator() { bash -euc '. "$1/tests/image/vm.sh"; REPO=$1; vm_libraries; vm_ensure' _ "$REPO"; }
 on_c() { in_net vm_ssh "${NODE_ADDRESS[$C]}" "$@"; }
 
 # The lab's description with an administrator; the machine has one disk, so what is kept is a partition beside the
@@ -52,6 +54,7 @@ case_run() {
 	rm -rf "$DIR"
 	mkdir -p "$DIR"
 	trap 'kill -9 "$(cat "$DIR/c.pid" 2>/dev/null)" 2>/dev/null || true' EXIT
+	emulator
 	describe
 	lab prepare
 	step "$C is flashed"
