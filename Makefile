@@ -9,7 +9,7 @@ CC       ?= cc
 PKGCONF  ?= pkg-config
 PACKAGES := yaml-0.1 jansson openssl blkid
 # loaded when a command needs them (lib/library.h): their headers only
-LOADED   := libcurl fdisk libzstd liblzma libmicrohttpd
+LOADED   := libcurl fdisk libzstd liblzma libmicrohttpd libpq
 
 ifeq ($(origin CC),default)
 CC := cc

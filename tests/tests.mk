@@ -13,7 +13,7 @@ check-fast: ## everything that needs no booted node
 	tests/deps test
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(MAKE) --no-print-directory -j$(JOBS) $(TESTS:%=$(BUILD)/tests/unit/%) $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
-	@$(MAKE) --no-print-directory unit fuzz-replay golden docs-check build-check check-assets check-steps check-flash sim sim-mutants
+	@$(MAKE) --no-print-directory unit fuzz-replay golden docs-check build-check check-assets check-steps check-db check-flash sim sim-mutants
 	@$(MAKE) --no-print-directory check-asan shell-check
 
 check-lab: ## every lab case, and the API client against a real API server (root, about two hours with K3s)
@@ -83,6 +83,15 @@ check-steps: $(BUILD)/tests/steps/drive $(BUILD)/tests/steps/member $(BUILD)/pho
 check-assets: ## downloads from servers with faults (root)
 	tests/image/assets.sh
 
+# Real PostgreSQL and poolers in namespaces.
+$(BUILD)/tests/db/%: tests/db/%.c $(BUILD)/libphoenix.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $(filter %.c %.a,$^) $(ALL_LIBS) -lcmocka
+
+.PHONY: check-db
+check-db: $(BUILD)/tests/db/pg ## what stands on PostgreSQL, against real servers and poolers (root)
+	tests/db/pg.sh $<
+
 # In memory where there is any: disks of 1.2 GB are written and synced some forty times.
 $(BUILD)/tests/image/%: tests/image/%.c $(BUILD)/tests/double/node.o $(BUILD)/libphoenix.a
 	@mkdir -p $(@D)
@@ -126,4 +135,4 @@ contract: $(CONTRACTS) ## the API client against a real API server (root; skippe
 
 -include $(wildcard tests/sim/sim.mk)
 
--include $(wildcard $(BUILD)/tests/contract/*.d $(BUILD)/tests/steps/*.d $(BUILD)/tests/image/*.d $(BUILD)/tests/double/*.d)
+-include $(wildcard $(BUILD)/tests/contract/*.d $(BUILD)/tests/steps/*.d $(BUILD)/tests/image/*.d $(BUILD)/tests/double/*.d $(BUILD)/tests/db/*.d)
