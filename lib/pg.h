@@ -4,7 +4,8 @@
  * that does not answer within it costs that time and the connection, never more; what it did with
  * the statement is then unknown. Nothing is retried here.
  *
- * One `struct pg` belongs to one thread. libpq is loaded by the first pg_open: see lib/library.h. */
+ * One `struct pg` belongs to one thread. libpq is loaded by the first pg_open: see lib/library.h.
+ * What no field says libpq takes from PG* of the environment, which is the caller's to keep clean. */
 #pragma once
 
 #include "lib/fault.h"
@@ -24,10 +25,9 @@ struct pg_target {
 	 * address changes. NULL: no TLS. */
 	const char *ca_file;
 	const char *cert_file, *key_file; /* our own certificate, or NULL */
-	const char
-		*options; /* settings of the session, "-c NAME=VALUE …", or NULL; a pooler refuses
-				them */
-	int timeout_ms;	  /* to connect, and for each statement; 0 = 1000 */
+	/* Settings of the session, "-c NAME=VALUE …", or NULL. A pooler refuses them. */
+	const char *options;
+	int timeout_ms; /* to connect, and for each statement; 0 = 1000 */
 };
 struct pg;
 #define _pg_ _cleanup_(pg_freep)
@@ -57,8 +57,9 @@ bool pg_true(const struct pg_rows *rows, size_t i, const char *column); /* a boo
  * -EBUSY (in use), -EACCES, -ECANCELED (by a limit of the server's, or an administrator),
  * -EREMOTEIO whatever else the server says. The text is the server's own. */
 int pg_query(struct pg *pg, struct pg_rows **ret, struct fault *f, const char *sql, int n, ...);
-/* The same for statements without parameters, in the plain protocol: several at once, which then
- * are one transaction (RET gets the rows of the last), or commands of PgBouncer's console. */
+/* The same for statements without parameters, in the plain protocol: several at once, one
+ * transaction unless they say otherwise (RET gets the rows of the last), or commands of PgBouncer's
+ * console. */
 int pg_do(struct pg *pg, const char *sql, struct pg_rows **ret, struct fault *f);
 /* The SQLSTATE of what was refused last, or "". */
 const char *pg_sqlstate(const struct pg *pg);

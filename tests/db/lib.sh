@@ -3,13 +3,13 @@
 # namespaces. Who sources this has REPO, DIR (which postgres may enter) and passed
 # db_namespace.
 
-# db_namespace COMMAND...: runs it in namespaces of its own, once: no server outlives the test. No archive is in reach
-# from there.
+# db_namespace COMMAND...: namespace_enter, with DB_ROOT made before and known afterwards.
 db_namespace() {
 	[ "$(id -u)" = 0 ] || { echo "skipped: $(basename "$1"): root"; exit 0; }
+	# shellcheck source=tests/namespace.sh
+	. "$REPO/tests/namespace.sh"
 	db_ensure
-	[ "${IN_NAMESPACE:-}" = 1 ] ||
-		IN_NAMESPACE=1 exec unshare --net --mount --pid --fork --kill-child --mount-proc "$@"
+	namespace_enter "$@"
 }
 
 say() { printf '%s\n' "$*" >&2; }

@@ -160,8 +160,8 @@ static void it_stops_answering(void **state)
 
 	(void)state;
 	t.timeout_ms = 300;
-	while (pg_open(&t, &pg, &f) == -ETIMEDOUT)
-		;
+	for (int i = 0; i < 20 && !pg; i++) /* a busy machine is not what this is about */
+		pg_open(&t, &pg, &f);
 	assert_int_equal(pg_query(pg, &rows, &f, "SELECT pg_backend_pid() AS pid", 0), 0);
 	pid = (pid_t)pg_int(rows, 0, "pid", 0);
 	assert_int_equal(kill(pid, SIGSTOP), 0);

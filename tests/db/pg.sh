@@ -51,6 +51,16 @@ db_run server '
 	pg_ctl -D /test/pg/one -l /test/pg/one.log -w start
 	pg_ctl -D /test/pg/two -l /test/pg/two.log -W start
 	pgbouncer /test/pg/bouncer.ini >/test/pg/bouncer.log 2>&1 &
+	until_is() { # STATUS PORT: as pg_isready says it: 0 answers, 1 lets nobody in
+		n=0
+		while status=0; pg_isready -q -h 127.0.0.1 -p "$2" || status=$?; [ "$status" != "$1" ]; do
+			n=$((n + 1))
+			[ "$n" -lt 300 ] || { echo "port $2 does not answer"; exit 1; }
+			sleep 0.1
+		done
+	}
+	until_is 1 5433
+	until_is 0 6432
 ' >"$DIR/log" 2>&1 || { cat "$DIR/log" "$DIR"/pg/*.log >&2; die 'no servers'; }
 
 PG_DIR=$DIR "$DRIVER"

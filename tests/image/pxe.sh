@@ -11,9 +11,9 @@ if [ "$(id -u)" != 0 ] || ! losetup -f >/dev/null 2>&1; then
 	echo "skipped: pxe (not root, or no loop devices)"
 	exit
 fi
-if [ "${IN_NAMESPACE:-}" != 1 ]; then
-	IN_NAMESPACE=1 exec unshare --net --mount --pid --fork --kill-child --mount-proc "$0" "$PHOENIX"
-fi
+# shellcheck source=tests/namespace.sh
+. "$REPO/tests/namespace.sh"
+namespace_enter "$0" "$PHOENIX"
 
 DIR=$(mktemp -d)
 SERVER=''

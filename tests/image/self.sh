@@ -13,9 +13,9 @@ if [ "$(id -u)" != 0 ] || ! losetup -f >/dev/null 2>&1; then
 	echo "skipped: self (not root, or no loop devices)"
 	exit
 fi
-if [ "${IN_NAMESPACE:-}" != 1 ]; then
-	IN_NAMESPACE=1 exec unshare --net --mount --pid --fork --kill-child --mount-proc "$0" "$@"
-fi
+# shellcheck source=tests/namespace.sh
+. "$REPO/tests/namespace.sh"
+namespace_enter "$0" "$@"
 
 DIR=$(mktemp -d)
 R=$DIR/node X=$DIR/exitrd LOOP='' OTHER='' PLAYER=''

@@ -5,12 +5,12 @@
 
 VM_BRIDGE=br0
 
-# vm_namespace COMMAND...: runs it in namespaces of its own, once. No archive is in reach from there.
+# vm_namespace COMMAND...: namespace_enter, with the emulator made before.
 vm_namespace() {
 	[ "${IN_NAMESPACE:-}" != 1 ] || return 0
 	vm_libraries
 	vm_ensure
-	IN_NAMESPACE=1 exec unshare --net --mount --pid --fork --kill-child --mount-proc "$@"
+	namespace_enter "$@"
 }
 
 # vm_libraries: what this one stands on.
@@ -22,6 +22,8 @@ vm_libraries() {
 	done
 	# shellcheck source=tests/image/lib.sh
 	. "$REPO/tests/image/lib.sh"
+	# shellcheck source=tests/namespace.sh
+	. "$REPO/tests/namespace.sh"
 	CACHE=$(cache_folder)
 }
 # vm_setup: a folder of its own for all that a test makes.
