@@ -66,6 +66,17 @@ $(BUILD)/%.o: %.c Makefile VERSION
 $(BUILD)/libphoenix.a: $(MODULES)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
+# The module that PostgreSQL loads: for one major version, by its headers, wherever they lie.
+POSTGRESQL ?= 17
+PG_HEADERS ?= /usr/include
+FENCE_CFLAGS = -std=gnu17 -D_GNU_SOURCE -I. -isystem $(PG_HEADERS)/postgresql/$(POSTGRESQL)/server \
+               -isystem $(PG_HEADERS)/mit-krb5 -Wall -Wextra -Werror -Wno-unused-parameter $(OPT) $(FORTIFY) \
+               -fPIC -fstack-protector-strong $(CFLAGS)
+$(BUILD)/phoenix_fence.so: phoenix-job/fence/phoenix_fence.c phoenix-job/permit.h Makefile
+	@mkdir -p $(@D)
+	$(SAY) LINK $@
+	$(Q)$(CC) $(FENCE_CFLAGS) -shared -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -o $@ $<
+
 # Unit tests: one program a module, cmocka. (They compress what the product unpacks.)
 TEST_LIBS = $(shell $(PKGCONF) --libs libzstd liblzma)
 $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/libphoenix.a

@@ -86,11 +86,12 @@ check-assets: ## downloads from servers with faults (root)
 # Real PostgreSQL and poolers in namespaces.
 $(BUILD)/tests/db/%: tests/db/%.c $(BUILD)/libphoenix.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $(filter %.c %.a,$^) $(ALL_LIBS) -lcmocka
+	$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $(filter %.c %.a,$^) $(ALL_LIBS) $(shell $(PKGCONF) --libs libpq) -lcmocka
 
 .PHONY: check-db
-check-db: $(BUILD)/tests/db/pg ## what stands on PostgreSQL, against real servers and poolers (root)
+check-db: $(BUILD)/tests/db/pg $(BUILD)/tests/db/fence ## what stands on PostgreSQL, against real servers and poolers (root)
 	tests/db/pg.sh $<
+	tests/db/fence.sh $(word 2,$^)
 
 # In memory where there is any: disks of 1.2 GB are written and synced some forty times.
 $(BUILD)/tests/image/%: tests/image/%.c $(BUILD)/tests/double/node.o $(BUILD)/libphoenix.a

@@ -45,17 +45,26 @@ cache_make() {
 }
 
 # root_make DISTRIBUTION SUITE FOLDER LOG PACKAGE...: without recommendations and
-# documents. A mount namespace of its own: mounts end with it even when it is killed.
+# documents. Of +PACKAGE only the files, without what it depends on (PostgreSQL's
+# headers bring two compilers). A mount namespace of its own: mounts end with it
+# even when it is killed.
 root_make() {
-	local distribution=$1 suite=$2 root=$3 log=$4 mirror part=main
+	local distribution=$1 suite=$2 root=$3 log=$4 mirror part=main package packages=() files=()
 	shift 4
+	for package; do
+		case $package in
+		+*) files+=("${package#+}") ;;
+		*) packages+=("$package") ;;
+		esac
+	done
 	mirror=$(mirror_find "$distribution")
 	[ "$distribution" = debian ] || part='main universe'
 	unshare --mount mmdebstrap --mode=root --variant=minbase --components="$part" \
 		--keyring="/usr/share/keyrings/$distribution-archive-keyring.gpg" \
 		--aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
 		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
-		--include="$(printf '%s\n' "$@" | paste -sd,)" \
+		--include="$(printf '%s\n' "${packages[@]}" | paste -sd,)" \
+		${files[0]:+--customize-hook="chroot \"\$1\" sh -euc 'cd /tmp; apt-get download ${files[*]}; for f in *.deb; do dpkg-deb -x \$f /; rm \$f; done'"} \
 		"$suite" "$root" ${mirror:+"deb $mirror $suite $part"} >"$log" 2>&1 || return
 	# Identities are made by each node, never shared through what is made here.
 	rm -f "$root"/etc/ssh/ssh_host_* "$root/var/lib/dbus/machine-id" "$root/etc/hostname"
