@@ -303,6 +303,7 @@ spoiled() {
 	armed --self /opt/later.packed --yes
 	down
 	head -c 40M later.packed >"$X/phoenix/image"
+	: >err # what is waited for, nobody may have said before
 	{
 		until grep -qs 'was cut off' err; do sleep 0.1; done
 		cp later.packed "$X/phoenix/image"
@@ -316,6 +317,7 @@ spoiled() {
 	armed --self /opt/later.packed --yes
 	down
 	head -c 40M later.packed >"$X/phoenix/image"
+	: >err
 	exitrd >stays 2>/dev/null &
 	pid=$!
 	for _ in {1..600}; do
