@@ -13,7 +13,7 @@ check-fast: ## everything that needs no booted node
 	tests/deps test
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(MAKE) --no-print-directory -j$(JOBS) $(TESTS:%=$(BUILD)/tests/unit/%) $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
-	@$(MAKE) --no-print-directory unit fuzz-replay golden docs-check build-check check-assets check-steps check-db check-flash sim sim-mutants
+	@$(MAKE) --no-print-directory unit fuzz-replay golden docs-check build-check check-assets check-steps check-db check-flash sim sim-mutants sim-db
 	@$(MAKE) --no-print-directory check-asan shell-check
 
 check-lab: ## every lab case, and the API client against a real API server (root, about two hours with K3s)
@@ -134,6 +134,6 @@ CONTRACTS := $(patsubst tests/contract/%.c,$(BUILD)/tests/contract/%,$(wildcard 
 contract: $(CONTRACTS) ## the API client against a real API server (root; skipped by name without K3s)
 	tests/contract/on-k3s $^
 
--include $(wildcard tests/sim/sim.mk)
+-include $(wildcard tests/sim*/sim.mk)
 
 -include $(wildcard $(BUILD)/tests/contract/*.d $(BUILD)/tests/steps/*.d $(BUILD)/tests/image/*.d $(BUILD)/tests/double/*.d $(BUILD)/tests/db/*.d)

@@ -1,0 +1,202 @@
+/* sim-db [--from N] [--runs N] [--verbose] [--mutant RULE | --mutants] */
+#include "tests/sim-db/sim.h"
+
+#include "lib/str.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SETTLE_MS 90000
+
+static void step(struct world *w)
+{
+	w->now += STEP_MS;
+	if (chance(w, w->idle ? 4 : 2))
+		w->idle = !w->idle && !w->quiet;
+	squeeze_on(w);
+	deliver(w);
+	for (int i = 0; i < PG_PODS; i++) {
+		struct pod *p = &w->pods[i];
+
+		if (!p->on && w->now >= p->until)
+			pod_start(w, i);
+		if (p->paused && w->now >= p->until)
+			p->paused = p->all_paused = false;
+		pod_step(w, i);
+		data_step(w, i);
+	}
+}
+
+/* May anybody at all become the primary by the rules? A volume that was recorded may be empty now. */
+static bool is_hopeless(const struct world *w)
+{
+	const struct pg_record *r = &w->lease.record;
+
+	for (int i = 0; i < PG_PODS; i++)
+		if (r->known && r->eligible[i] &&
+		    volume_place(&w->pods[i].volume).term >= r->place.term)
+			return false;
+	return r->known;
+}
+
+static void end(struct world *w)
+{
+	int64_t until = w->now + SETTLE_MS;
+
+	heal(w);
+	for (w->last_ack = w->now; w->now < until && !*w->broken;) {
+		step(w);
+		if (w->now > until - SETTLE_MS / 2 && w->last_ack > until - SETTLE_MS / 2)
+			return;
+		if (w->next_id >= ENTRIES - 10)
+			return;
+	}
+	if (!*w->broken && is_hopeless(w))
+		w->stats->words++;
+	else
+		broken(w, "stuck: %s | %s | %s", w->pods[0].core.why, w->pods[1].core.why,
+		       w->pods[2].core.why);
+}
+
+static void begin(struct world *w, struct stats *stats, uint64_t number, bool verbose)
+{
+	bool tight;
+
+	memset(w, 0, sizeof *w);
+	w->stats = stats;
+	w->run = number;
+	w->seed = number * 0x2545f4914f6cdd1d + 1;
+	w->verbose = verbose;
+	w->mode = number % 2 ? PG_SYNC : PG_ASYNC;
+	w->slow = below(w, 4) - 1;
+	/* Every other pair with no more between two pods' times than clocks that differ by a
+	 * thousandth take: what is only saved by the margins is noticed. */
+	tight = number / 6 % 2;
+	pg_times.fence_ms = tight ? 5450 : 4500;
+	pg_times.margin_ms = tight ? 50 : 500;
+	pg_times.renew_ms = tight ? 250 : 750;
+	w->quick = tight;
+	w->next_id = 1;
+	w->api_up = true;
+	w->lease =
+		(struct pg_lease){ .exists = true,
+				   .holder = "before",
+				   .term = 1,
+				   .version = ++w->version,
+				   .record = { .known = true, .number = 1, .place = { 1, 1, 1 } } };
+	for (int i = 0; i < PG_PODS; i++) {
+		struct pod *p = &w->pods[i];
+
+		p->api = true;
+		p->rate = tight ? 0.999 + below(w, 3) / 1000.0 : 0.97 + below(w, 60) / 1000.0;
+		p->offset = 100000 + below(w, 1000000);
+		volume_add(&p->volume, 1, 1, 0);
+		w->lease.record.eligible[i] = true;
+		for (int k = 0; k < PG_PODS; k++)
+			w->linked[i][k] = true;
+	}
+}
+
+/* True: nothing was broken. */
+static bool run(struct world *w, uint64_t number, struct stats *stats, bool verbose)
+{
+	int64_t until;
+	int faults;
+
+	begin(w, stats, number, verbose);
+	until = 20000 + below(w, 100000);
+	faults = 1 + below(w, 12);
+	while (w->now < until && !*w->broken && w->next_id < ENTRIES - 10) {
+		step(w);
+		if (w->now < 8000)
+			continue;
+		if (number / 12 % 2 == 0 && chance(w, faults))
+			fault(w);
+		else if (number / 12 % 2 == 1 && w->now % 20000 == 0)
+			drill(w);
+	}
+	if (!*w->broken)
+		end(w);
+	stats->runs++;
+	return !*w->broken;
+}
+
+static int runs(uint64_t from, uint64_t n, bool verbose)
+{
+	static struct world w;
+	struct stats stats = { 0 };
+	int failed = 0;
+
+	for (uint64_t k = from; k < from + n && failed < 20; k++)
+		if (!run(&w, k, &stats, verbose)) {
+			printf("run %llu: %s\n", (unsigned long long)k, w.broken);
+			failed++;
+		}
+	printf("%ld runs, %d broken: %ld commits acknowledged (%ld on a promise), %ld promotions, "
+	       "%ld old states of the API restored, %ld ended with a volume that only a person can "
+	       "give up\n",
+	       stats.runs, failed, stats.acks, stats.failsafe, stats.promotions, stats.restores,
+	       stats.words);
+	return failed > 0;
+}
+
+static bool mutant(enum pg_rule r, uint64_t from, uint64_t n)
+{
+	static struct world w;
+	struct stats stats = { 0 };
+	bool caught = false;
+
+	pg_removed = 1u << r;
+	for (uint64_t k = from; k < from + n && !caught; k++)
+		if (!run(&w, k, &stats, false)) {
+			printf("%-14s run %-6llu %.90s\n", pg_rule_name(r), (unsigned long long)k,
+			       w.broken);
+			caught = true;
+		}
+	if (!caught)
+		printf("%-14s NOT CAUGHT in %llu runs\n", pg_rule_name(r), (unsigned long long)n);
+	pg_removed = 0;
+	return caught;
+}
+
+static int usage(void)
+{
+	fputs("usage: sim-db [--from N] [--runs N] [--verbose] [--mutant RULE | --mutants]\n",
+	      stderr);
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	long from = 0, n = 500, missed = 0;
+	bool verbose = false, mutants = false;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (int i = 1; i < argc; i++) {
+		const char *value = i + 1 < argc ? argv[i + 1] : "";
+
+		if (str_eq(argv[i], "--verbose")) {
+			verbose = true;
+		} else if (str_eq(argv[i], "--mutants")) {
+			mutants = true;
+		} else if (str_eq(argv[i], "--mutant")) {
+			for (int r = 0; r < PG_RULE_COUNT; r++)
+				if (str_eq(value, pg_rule_name(r)))
+					pg_removed |= 1u << r;
+			if (!pg_removed)
+				return usage();
+			i++;
+		} else if ((str_eq(argv[i], "--from") && str_to_long(value, 0, 1L << 40, &from)) ||
+			   (str_eq(argv[i], "--runs") && str_to_long(value, 1, 1L << 40, &n))) {
+			i++;
+		} else {
+			return usage();
+		}
+	}
+	if (!mutants)
+		return runs((uint64_t)from, (uint64_t)n, verbose);
+	for (int r = 0; r < PG_RULE_COUNT; r++)
+		missed += !mutant(r, (uint64_t)from, (uint64_t)n);
+	return missed > 0;
+}
