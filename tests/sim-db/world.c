@@ -1,19 +1,16 @@
 /* Chance, clocks, and what travels between pods and the API. */
 #include "tests/sim-db/sim.h"
 
+#include "tests/random.h"
+
 #include "lib/str.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* splitmix64 */
 uint64_t draw(struct world *w)
 {
-	uint64_t z = (w->seed += 0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return z ^ (z >> 31);
+	return random_next(&w->seed);
 }
 
 int below(struct world *w, int n)
