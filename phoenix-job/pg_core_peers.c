@@ -194,7 +194,9 @@ void pg_core_ask(struct pg_core *c, int64_t now, const struct pg_ask *q, struct 
 		c->voted_term = q->term;
 		snprintf(c->voted_for, sizeof c->voted_for, "%s", q->holder);
 	}
-	if (q->what == PG_PROMISE && !c->holds && c->server != PG_PRIMARY) {
+	/* who has voted since for another promises nothing to the one before */
+	if (q->what == PG_PROMISE && !c->holds && c->server != PG_PRIMARY &&
+	    q->term >= c->voted_term) {
 		ret->yes = true;
 		c->promised_until = now + pg_times.promise_ms;
 	}
