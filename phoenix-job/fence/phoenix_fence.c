@@ -16,6 +16,8 @@
  *   phoenix.permit = '/run/phoenix/permit'   no page, no start
  *   phoenix.exempt = 'phoenix, repmgr'       roles whose statements always begin; their commits
  *                                            are looked at like everybody's
+ *   phoenix.supervisor = 'phoenix'           the one role whose commits are not: a new primary's
+ *                                            supervisor writes its term before it has a permit
  *
  * PostgreSQL 16 to 18; of these 17 is run by the tests. */
 #include "postgres.h"
@@ -50,7 +52,7 @@ PG_MODULE_MAGIC;
 #endif
 #define RULE(n) (FENCE_REMOVED != (n))
 
-static char *permit_path, *exempt_roles;
+static char *permit_path, *exempt_roles, *supervisor_role;
 static const struct permit_page *page;
 static ExecutorStart_hook_type next_start;
 static ProcessUtility_hook_type next_utility;
@@ -97,6 +99,12 @@ static bool is_exempt(void)
 	list_free(names);
 	pfree(copy);
 	return RULE(1) && known;
+}
+
+static bool is_answerable(void)
+{
+	return is_client() &&
+	       !(RULE(9) && strcmp(MyProcPort->user_name, supervisor_role) == 0);
 }
 
 static bool may_write(void)
@@ -183,11 +191,11 @@ static void fence_xact(XactEvent event, void *arg)
 	switch (event) {
 	case XACT_EVENT_PRE_COMMIT:
 		wrote = TransactionIdIsValid(GetTopTransactionIdIfAny());
-		if (RULE(7) && wrote && is_client() && !may_write())
+		if (RULE(7) && wrote && is_answerable() && !may_write())
 			refuse_write();
 		return;
 	case XACT_EVENT_COMMIT:
-		if (RULE(8) && wrote && is_client() && !may_write()) {
+		if (RULE(8) && wrote && is_answerable() && !may_write()) {
 			ereport(LOG,
 				(errmsg("a commit is not acknowledged: the permit to write ran "
 					"out while it waited")));
@@ -224,6 +232,9 @@ void _PG_init(void)
 	DefineCustomStringVariable(
 		"phoenix.exempt", "Roles whose statements begin without a permit.", NULL,
 		&exempt_roles, "", PGC_POSTMASTER, GUC_LIST_INPUT, NULL, NULL, NULL);
+	DefineCustomStringVariable("phoenix.supervisor",
+				   "The role whose commits need no permit: nobody is told of them.",
+				   NULL, &supervisor_role, "", PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("phoenix");
 	/* their second half is a transaction that did not write */
 	if (max_prepared_xacts > 0)

@@ -120,7 +120,7 @@ static void without_a_permit_no_statement_begins(void **state)
 	}
 }
 
-/* The supervisor's own statements, and repmgr's; what they write is held to the permit. */
+/* repmgr's statements; what they write is held to the permit. */
 static void our_own_statements_begin(void **state)
 {
 	_pg_ struct pg *pg = as("phoenix", 5432);
@@ -134,6 +134,16 @@ static void our_own_statements_begin(void **state)
 	pg_freep(&pg);
 	pg = as("phoenix", 5432);
 	assert_int_equal(number(pg, "SELECT count(*) AS n FROM t WHERE x = 3"), 0);
+}
+
+/* It has to say whose data this is before anybody may write. */
+static void the_supervisors_commits_need_no_permit(void **state)
+{
+	_pg_ struct pg *pg = as("supervisor", 5432);
+
+	(void)state;
+	writes(false);
+	gives(pg, "INSERT INTO t VALUES (6)", 0);
 }
 
 static void a_commit_is_refused_before_it_is_written(void **state)
@@ -270,6 +280,7 @@ int main(int argc, char *argv[])
 		cmocka_unit_test_setup(a_permit_lets_work, anew),
 		cmocka_unit_test_setup(without_a_permit_no_statement_begins, anew),
 		cmocka_unit_test_setup(our_own_statements_begin, anew),
+		cmocka_unit_test_setup(the_supervisors_commits_need_no_permit, anew),
 		cmocka_unit_test_setup(a_commit_is_refused_before_it_is_written, anew),
 		cmocka_unit_test_setup(a_commit_that_waited_too_long_is_not_acknowledged, anew),
 		cmocka_unit_test_setup(without_a_permit_nothing_is_read, anew),

@@ -10,7 +10,8 @@ REPO=$(realpath "$(dirname "$0")/../..")
 # the case that notices when a rule is gone; the first is rule 1
 GUARDS=(our_own_statements_begin without_a_permit_no_statement_begins without_a_permit_nothing_is_read
 	a_statement_older_than_its_permit without_a_permit_nothing_is_read the_fast_path
-	a_commit_is_refused_before_it_is_written a_commit_that_waited_too_long_is_not_acknowledged)
+	a_commit_is_refused_before_it_is_written a_commit_that_waited_too_long_is_not_acknowledged
+	the_supervisors_commits_need_no_permit)
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$REPO/tests/db/lib.sh"
 db_namespace "$0" "$DRIVER"
@@ -25,7 +26,8 @@ made() {
 		umask 077
 		initdb -D /test/pg/one -U postgres --auth=trust --no-sync -E UTF8 --locale=C
 		pg_ctl -D /test/pg/one -l /test/pg/log -o "-c listen_addresses= -k /test/pg" -w start
-		psql -h /test/pg -U postgres -qc "CREATE ROLE phoenix SUPERUSER LOGIN" -c "CREATE ROLE app LOGIN" \
+		psql -h /test/pg -U postgres -qc "CREATE ROLE phoenix SUPERUSER LOGIN" -c "CREATE ROLE supervisor SUPERUSER LOGIN" \
+			-c "CREATE ROLE app LOGIN" \
 			-c "CREATE TABLE t (x int)" -c "GRANT ALL ON t TO app"
 		pg_ctl -D /test/pg/one -m fast -w stop
 		cat /test/settings >>/test/pg/one/postgresql.conf
@@ -73,7 +75,8 @@ cat >"$DIR/settings" <<-'EOT'
 	wal_receiver_status_interval = 1s
 	shared_preload_libraries = '/test/phoenix_fence.so'
 	phoenix.permit = '/test/one.permit'
-	phoenix.exempt = 'phoenix, repmgr'
+	phoenix.exempt = 'phoenix, repmgr, supervisor'
+	phoenix.supervisor = 'supervisor'
 EOT
 compiled
 made || fail 'no servers'
