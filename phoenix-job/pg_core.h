@@ -93,7 +93,8 @@ struct pg_ask {
 	struct pg_record record; /* PG_VOTE: what the Lease says */
 };
 struct pg_answer {
-	bool yes; /* to PG_VOTE, PG_PROMISE */
+	bool yes;   /* to PG_VOTE, PG_PROMISE */
+	bool known; /* what its volume holds */
 	struct pg_place place;
 	enum pg_server server;
 	int64_t term; /* the highest that it has data of or voted in */
@@ -123,7 +124,11 @@ struct pg_core {
 
 	/* told by the caller at any time */
 	enum pg_server server;
-	struct pg_place place; /* {0}: no data */
+	/* what the volume holds is known: PostgreSQL has been up here since this program started, or
+	 * the volume is empty. Before that this pod takes nothing and has no vote, since it could not
+	 * say that another's data is behind its own; it may promise */
+	bool place_known;
+	struct pg_place place; /* {0}: no data, or not known */
 	/* of a primary, each standby: streams from it, as good as all there (async), flushed */
 	bool streams[PG_PODS], fresh[PG_PODS];
 	uint64_t flushed[PG_PODS];

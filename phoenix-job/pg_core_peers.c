@@ -15,6 +15,7 @@ const char *pg_rule_name(enum pg_rule r)
 		[PG_RULE_PROMISE_KEPT] = "PROMISE_KEPT",
 		[PG_RULE_PROMISE_SENT] = "PROMISE_SENT",
 		[PG_RULE_SILENCE] = "SILENCE",
+		[PG_RULE_KNOWN] = "KNOWN",
 		[PG_RULE_BETTER] = "BETTER",
 		[PG_RULE_ELIGIBLE] = "ELIGIBLE",
 		[PG_RULE_RECORD_FIRST] = "RECORD_FIRST",
@@ -37,6 +38,11 @@ static bool is_silent(const struct pg_core *c, int64_t now)
 bool pg_core_has_promised(const struct pg_core *c, int64_t now)
 {
 	return PG_RULE(PG_RULE_PROMISE_KEPT) && now < c->promised_until;
+}
+
+static bool is_known(bool known)
+{
+	return known || !PG_RULE(PG_RULE_KNOWN);
 }
 
 /* Heard of so lately that it still is so. */
@@ -117,8 +123,10 @@ static bool is_eligible(struct pg_core *c, int64_t now)
 		       refuse(c,
 			      "the last primary did not record that this pod's data is complete");
 	for (int i = 0; i < PG_PODS; i++)
-		if (i != c->self && !is_heard(c, i, now) && PG_RULE(PG_RULE_ABSENT))
-			return refuse(c, "no record is there: all three pods have to be heard");
+		if (i != c->self && PG_RULE(PG_RULE_ABSENT) &&
+		    !(is_heard(c, i, now) && is_known(c->peers[i].known)))
+			return refuse(
+				c, "no record is there: all three pods have to say what they have");
 	return true;
 }
 
@@ -138,6 +146,8 @@ bool pg_core_may_take(struct pg_core *c, int64_t now)
 {
 	if (c->server != PG_STANDBY || c->leaving || c->place.term == 0)
 		return refuse(c, "no standby runs here");
+	if (!is_known(c->place_known))
+		return refuse(c, "what the volume holds is not known yet");
 	if (!is_free(c, now))
 		return refuse(c, "the Lease is held");
 	if (is_silent(c, now))
@@ -176,8 +186,8 @@ void pg_core_wish_ask(struct pg_core *c, int64_t now, struct pg_wish *w)
 
 static bool may_vote(const struct pg_core *c, int64_t now, const struct pg_ask *q)
 {
-	if (is_silent(c, now) || pg_core_has_promised(c, now) || c->holds ||
-	    c->server == PG_PRIMARY)
+	if (!is_known(c->place_known) || is_silent(c, now) || pg_core_has_promised(c, now) ||
+	    c->holds || c->server == PG_PRIMARY)
 		return false;
 	if (PG_RULE(PG_RULE_ONE_VOTE) && q->term <= c->voted_term &&
 	    !(q->term == c->voted_term && str_eq(q->holder, c->voted_for)))
@@ -188,7 +198,9 @@ static bool may_vote(const struct pg_core *c, int64_t now, const struct pg_ask *
 void pg_core_ask(struct pg_core *c, int64_t now, const struct pg_ask *q, struct pg_answer *ret)
 {
 	pg_core_expire(c, now);
-	*ret = (struct pg_answer){ .place = c->place, .server = c->server };
+	*ret = (struct pg_answer){ .known = c->place_known,
+				   .place = c->place,
+				   .server = c->server };
 	if (q->what == PG_VOTE && may_vote(c, now, q)) {
 		ret->yes = true;
 		c->voted_term = q->term;

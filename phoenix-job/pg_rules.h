@@ -12,6 +12,7 @@ enum pg_rule {
 	PG_RULE_PROMISE_KEPT, /* who has promised neither takes the Lease nor votes */
 	PG_RULE_PROMISE_SENT, /* the permit of a promise counts from before it was asked for */
 	PG_RULE_SILENCE,      /* what has just started may have promised before */
+	PG_RULE_KNOWN,	      /* no vote, no take-over, no say by who does not know its own data */
 	PG_RULE_BETTER,	      /* no vote for one whose data is behind the voter's */
 	PG_RULE_ELIGIBLE,     /* only what the last primary recorded is promoted */
 	PG_RULE_RECORD_FIRST, /* a new primary may write when its own record stands in the Lease */

@@ -18,6 +18,7 @@ void pod_start(struct world *w, int i)
 	struct pod *p = &w->pods[i];
 
 	p->on = true;
+	p->known = p->volume.n == 0;
 	p->paused = p->all_paused = false;
 	p->server = PG_DOWN;
 	p->busy = IDLE;
@@ -45,6 +46,7 @@ static void server_is(struct world *w, int i, enum pg_server s)
 	struct pod *p = &w->pods[i];
 
 	p->server = s;
+	p->known |= s != PG_DOWN;
 	p->busy = IDLE;
 	p->from = -1;
 	note(w, "%d: PostgreSQL %s, term %ld, %d", i, names[s], (long)volume_place(&p->volume).term,
@@ -158,7 +160,8 @@ static void told(struct world *w, int i)
 	struct pg_core *c = &p->core;
 
 	c->server = p->server;
-	c->place = volume_place(&p->volume);
+	c->place_known = p->known;
+	c->place = p->known ? volume_place(&p->volume) : (struct pg_place){ 0 };
 	for (int k = 0; k < PG_PODS; k++) {
 		const struct pod *s = &w->pods[k];
 

@@ -37,6 +37,7 @@ struct pod {
 	struct pg_core core;
 	int nonce;
 	/* PostgreSQL */
+	bool known; /* it has been up since the pod started, or there is no data */
 	enum pg_server server;
 	enum busy busy;
 	int64_t busy_until, promote_term, mark_at, mark;
