@@ -5,6 +5,7 @@
 #include "lib/command.h"
 #include "lib/log.h"
 #include "lib/table.h"
+#include "phoenix-job/commands.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -38,6 +39,7 @@ const struct command commands[] = {
 	  forget_usage, forget_run },
 	{ "abandon", "node", "gives up an incarnation of the cluster on this disk", abandon_usage,
 	  abandon_run },
+	{ "pg", "container", "supervisor of a database pod, and its probes", pg_usage, pg_run },
 	{ 0 },
 };
 

@@ -1,0 +1,110 @@
+/* See pg_data.h. */
+#include "phoenix-job/pg_data.h"
+
+#include "lib/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define LOCK "/var/lib/phoenix/lock"
+#define MINUTES 60000
+
+bool pg_data_is_there(const struct fs *fs)
+{
+	return fs_exists(fs, PG_DATA "/PG_VERSION");
+}
+
+int pg_data_remove(const struct fs *fs, const char *path, struct fault *f)
+{
+	const char *argv[] = { "rm", "-rf", "--one-file-system", "--", path, NULL };
+
+	if (!fs_exists(fs, path))
+		return 0;
+	return proc_ok(&(struct proc){ .argv = argv, .timeout_ms = 30 * MINUTES }, NULL, f);
+}
+
+/* A data directory that was emptied, or damaged beyond its first file, is none. */
+static int put_in_order(const struct fs *fs, struct fault *f)
+{
+	if (pg_data_remove(fs, PG_NEW, f) < 0)
+		return -f->code;
+	if (!pg_data_is_there(fs) && fs_exists(fs, PG_DATA) && pg_data_remove(fs, PG_DATA, f) < 0)
+		return -f->code;
+	if (!fs_exists(fs, PG_DATA) && !fs_exists(fs, PG_READY) && fs_exists(fs, PG_OLD))
+		return fs_rename(fs, PG_OLD, PG_DATA, f);
+	return 0;
+}
+
+int pg_data_open(const struct fs *fs, int *lock, struct fault *f)
+{
+	int fd = fs_openat(fs, LOCK, O_RDWR | O_CREAT, 0600, f);
+
+	if (fd < 0)
+		return fd;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		close(fd);
+		return fault_set(f, EBUSY, "%s: another pod uses this volume", LOCK);
+	}
+	*lock = fd;
+	return put_in_order(fs, f);
+}
+
+int pg_data_made(const struct fs *fs, struct fault *f)
+{
+	const char *argv[] = { "sync", "-f", PG_NEW, NULL };
+
+	if (pg_data_remove(fs, PG_READY, f) < 0 ||
+	    proc_ok(&(struct proc){ .argv = argv, .timeout_ms = 30 * MINUTES }, NULL, f) < 0)
+		return -f->code;
+	return fs_rename(fs, PG_NEW, PG_READY, f);
+}
+
+int pg_data_take(const struct fs *fs, struct fault *f)
+{
+	if (fs_exists(fs, PG_DATA) &&
+	    (pg_data_remove(fs, PG_OLD, f) < 0 || fs_rename(fs, PG_DATA, PG_OLD, f) < 0))
+		return -f->code;
+	if (fs_rename(fs, PG_READY, PG_DATA, f) < 0)
+		return -f->code;
+	return fs_remove(fs, PG_PROMOTING, f) < 0 ? -f->code : 0;
+}
+
+int pg_data_system(const char *path, char ret[24], struct fault *f)
+{
+	static const char key[] = "Database system identifier:";
+	const char *argv[] = { "pg_controldata", "-D", path, NULL };
+	const char *env[] = { "LC_ALL=C", NULL };
+	_str_ struct str out = { 0 };
+	const char *at;
+
+	ret[0] = 0;
+	if (proc_ok(&(struct proc){ .argv = argv, .env = env }, &out, f) < 0)
+		return -f->code;
+	at = strstr(str_text(&out), key);
+	if (!at || sscanf(at + strlen(key), " %23[0-9]", ret) != 1)
+		return fault_set(f, EIO, "pg_controldata names no system identifier of %s", path);
+	return 0;
+}
+
+int pg_data_prepare(const struct fs *fs, bool standby, struct fault *f)
+{
+	static const char *const away[] = { "recovery.signal", "postmaster.opts", NULL };
+
+	/* what somebody set by ALTER SYSTEM, or a clone brought along */
+	if (fs_write(fs, PG_DATA "/postgresql.auto.conf", 0600, "", 0, f) < 0)
+		return -f->code;
+	for (int i = 0; away[i]; i++) {
+		_free_ char *path = mem_printf(PG_DATA "/%s", away[i]);
+
+		if (fs_remove(fs, path, f) < 0)
+			return -f->code;
+	}
+	/* no process of PostgreSQL is left: the caller knows. Its number may be another's today */
+	if (fs_remove(fs, PG_DATA "/postmaster.pid", f) < 0)
+		return -f->code;
+	if (standby)
+		return fs_write(fs, PG_DATA "/standby.signal", 0600, "", 0, f) < 0 ? -f->code : 0;
+	return fs_remove(fs, PG_DATA "/standby.signal", f) < 0 ? -f->code : 0;
+}
