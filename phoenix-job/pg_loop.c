@@ -18,7 +18,7 @@
 
 #define TURN_MS 25
 #define LOOK_MS 100
-#define BLIND_MS 6000 /* PostgreSQL does not answer: it is as good as down */
+#define BLIND_MS 4000 /* PostgreSQL does not answer: it is as good as down */
 #define STATUS_MS 1000
 
 static void new_holder(struct pg_super *s)

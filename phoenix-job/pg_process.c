@@ -116,11 +116,13 @@ static bool ends(struct pg_process *p, int sig, int ms)
 
 void pg_process_stop(struct pg_process *p, int fast_ms)
 {
-	if (!p->pid || ends(p, SIGINT, fast_ms))
+	if (!p->pid || (fast_ms && ends(p, SIGINT, fast_ms)))
 		return;
-	log_warn("PostgreSQL does not end: at once");
-	if (ends(p, SIGQUIT, AT_ONCE_MS))
-		return;
+	if (fast_ms) {
+		log_warn("PostgreSQL does not end: at once");
+		if (ends(p, SIGQUIT, AT_ONCE_MS))
+			return;
+	}
 	pg_process_kill_all();
 	if (!ends(p, SIGKILL, AT_ONCE_MS))
 		log_error("PostgreSQL cannot be killed");

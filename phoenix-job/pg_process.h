@@ -17,8 +17,8 @@ int pg_process_start(struct pg_process *p, const char *data, bool standby, const
 		     struct fault *f);
 /* True: the postmaster runs. When it has ended, all others of PostgreSQL are killed first. */
 bool pg_process_runs(struct pg_process *p);
-/* Fast, and when it takes longer than FAST_MS at once, and when that takes too long it is killed.
- * Afterwards none of its processes is left. */
+/* Fast, and when it takes longer than FAST_MS at once, and when that takes too long it is killed;
+ * FAST_MS 0: killed. Afterwards none of its processes is left. */
 void pg_process_stop(struct pg_process *p, int fast_ms);
 /* Every process of PostgreSQL in this pod, at once. True: there was one. */
 bool pg_process_kill_all(void);

@@ -73,8 +73,9 @@ static void restart(struct hand *h)
 {
 	struct fault f = { 0 };
 
-	if (pg_process_runs(&h->s->process))
+	if (pg_process_runs(&h->s->process) && h->s->starting)
 		return;
+	pg_process_stop(&h->s->process, 0); /* it does not answer any more */
 	if (pg_start(h->s, false, &f) < 0)
 		fault_doing(h, &f);
 }

@@ -1,10 +1,10 @@
 /* Clients of the database while something goes wrong: each writes one row after the other, each row
- * once, and notes when it was acknowledged and in which term; connects anew when its connection is
+ * once, and notes when it was acknowledged and on which timeline; connects anew when its connection is
  * gone. writer CONNINFO CLIENTS OUTPUT, until SIGTERM.
  *
- * OUTPUT: a line an acknowledgement, "CLIENT NUMBER TERM SECONDS". Then, on standard output, what
+ * OUTPUT: a line an acknowledgement, "CLIENT NUMBER TIMELINE MILLISECONDS". Then, on standard output, what
  * came of it: acknowledged, errors, the longest time without an acknowledgement (ms), and
- * acknowledgements in an older term after one in a newer. */
+ * acknowledgements on an older timeline after one on a newer. */
 #include "lib/str.h"
 #include "lib/timer.h"
 
@@ -17,21 +17,21 @@ static const char *conninfo;
 static FILE *output;
 static atomic_bool ended;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static long acknowledged, errors, backwards, last_term;
+static long acknowledged, errors, backwards, newest;
 static int64_t last_at, longest;
 
-static void acknowledge(int client, long number, long term)
+static void acknowledge(int client, long number, long timeline)
 {
 	int64_t now = timer_now();
 
 	pthread_mutex_lock(&lock);
-	fprintf(output, "%d %ld %ld %lld\n", client, number, term, (long long)now);
+	fprintf(output, "%d %ld %ld %lld\n", client, number, timeline, (long long)now);
 	if (last_at && now - last_at > longest)
 		longest = now - last_at;
 	last_at = now;
-	backwards += term < last_term;
-	if (term > last_term)
-		last_term = term;
+	backwards += timeline < newest;
+	if (timeline > newest)
+		newest = timeline;
 	acknowledged++;
 	pthread_mutex_unlock(&lock);
 }
@@ -39,9 +39,10 @@ static void acknowledge(int client, long number, long term)
 /* The row of NUMBER; it may be there already, if the answer was lost. */
 static bool insert(PGconn *pg, int client, long number)
 {
-	_free_ char *sql = mem_printf("INSERT INTO w VALUES (%d, %ld, (SELECT term FROM "
-				      "phoenix.term)) RETURNING term",
-				      client, number);
+	_free_ char *sql =
+		mem_printf("INSERT INTO w VALUES (%d, %ld, ('x' || substr(pg_walfile_name("
+			   "pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int) RETURNING timeline",
+			   client, number);
 	PGresult *r = PQexec(pg, sql);
 	bool ok = PQresultStatus(r) == PGRES_TUPLES_OK;
 
