@@ -13,7 +13,7 @@ check-fast: ## everything that needs no booted node
 	tests/deps test
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(MAKE) --no-print-directory -j$(JOBS) $(TESTS:%=$(BUILD)/tests/unit/%) $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
-	@$(MAKE) --no-print-directory unit fuzz-replay golden docs-check build-check check-assets check-steps check-db check-flash sim sim-mutants sim-db
+	@$(MAKE) --no-print-directory unit fuzz-replay golden docs-check build-check check-assets check-steps check-double check-db check-flash sim sim-mutants sim-db
 	@$(MAKE) --no-print-directory check-asan shell-check
 
 check-lab: ## every lab case, and the API client against a real API server (root, about two hours with K3s)
@@ -64,6 +64,12 @@ fuzz-replay: $(FUZZERS:%=$(BUILD)/tests/fuzz/%) ## replays every corpus
 check-asan: ## unit, corpus and golden tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory -j$(JOBS) $(ASAN) all $(TESTS:%=build/asan/tests/unit/%) $(FUZZERS:%=build/asan/tests/fuzz/%)
 	@$(MAKE) --no-print-directory $(ASAN) unit fuzz-replay golden
+
+# The Kubernetes API without Kubernetes.
+API_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/double/api*.c))
+$(BUILD)/tests/double/api: $(API_OBJECTS) $(BUILD)/libphoenix.a
+	$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -o $@ $^ $(ALL_LIBS) $(shell $(PKGCONF) --libs libmicrohttpd gnutls)
 
 # Steps of first boot on a machine made of namespaces and loop devices: want root, skipped by name without.
 .SECONDARY: $(BUILD)/tests/double/node.o
@@ -133,6 +139,10 @@ $(BUILD)/tests/contract/%: tests/contract/%.c $(BUILD)/libphoenix.a
 CONTRACTS := $(patsubst tests/contract/%.c,$(BUILD)/tests/contract/%,$(wildcard tests/contract/*.c))
 contract: $(CONTRACTS) ## the API client against a real API server (root; skipped by name without K3s)
 	tests/contract/on-k3s $^
+
+.PHONY: check-double
+check-double: $(BUILD)/tests/double/api $(CONTRACTS) ## the double of the API server keeps to what the real one is asked (root)
+	tests/contract/on-double $^
 
 -include $(wildcard tests/sim*/sim.mk)
 
