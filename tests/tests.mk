@@ -136,12 +136,17 @@ $(BUILD)/tests/contract/%: tests/contract/%.c $(BUILD)/libphoenix.a
 	$(SAY) TEST $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(BUILD)/libphoenix.a $(ALL_LIBS) -lcmocka
 
+$(BUILD)/tests/double/faults: tests/double/faults.c $(BUILD)/libphoenix.a
+	@mkdir -p $(@D)
+	$(SAY) TEST $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(BUILD)/libphoenix.a $(ALL_LIBS) -lcmocka
+
 CONTRACTS := $(patsubst tests/contract/%.c,$(BUILD)/tests/contract/%,$(wildcard tests/contract/*.c))
 contract: $(CONTRACTS) ## the API client against a real API server (root; skipped by name without K3s)
 	tests/contract/on-k3s $^
 
 .PHONY: check-double
-check-double: $(BUILD)/tests/double/api $(CONTRACTS) ## the double of the API server keeps to what the real one is asked (root)
+check-double: $(BUILD)/tests/double/api $(BUILD)/tests/double/faults $(CONTRACTS) ## the double of the API server keeps to what the real one is asked (root)
 	tests/contract/on-double $^
 
 -include $(wildcard tests/sim*/sim.mk)

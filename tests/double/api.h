@@ -158,8 +158,8 @@ struct faults {
 	int lose, delay_ms;
 };
 void faults_start(struct faults *x, const struct strv *addresses);
-/* Waits while ADDRESS is down. */
-void faults_wait(struct faults *x, size_t address);
+/* Waits while ADDRESS is down. False: it is gone. */
+bool faults_wait(struct faults *x, size_t address);
 /* Whether NAME is cut off from the servers. */
 bool faults_cut(struct faults *x, const char *name);
 /* Whether the answer to this write is to be lost. */
@@ -189,6 +189,12 @@ bool rest_is_write(const struct request *rq);
 /* What PATH names; false: no object, no list. */
 bool place_parse(const char *path, struct place *ret);
 
+/* api_list.c */
+
+/* NULL: a refusal. */
+struct json *list_make(struct store *s, const struct place *at, const struct kind *k,
+		       const struct request *rq, struct refusal *no);
+
 /* api_watch.c */
 
 /* NULL: a refusal. The caller holds the lock. */
@@ -197,6 +203,17 @@ struct watch *watch_new(struct store *s, const struct place *at, const struct ki
 /* Waits for what comes next, at most MS; appends it to OUT. False: it is over. */
 bool watch_next(struct watch *w, int ms, struct str *out);
 void watch_free(struct watch *w);
+
+/* api_door.c: what is listened on */
+
+struct door;
+/* For the ADDRESS-th of the faults' addresses. TAKE gets connections (the taker's) while it is up. */
+struct door *door_new(struct faults *x, size_t address, void (*take)(void *user, int fd),
+		      void *user);
+bool door_start(struct door *d);
+/* A connection that was taken begins or ends: it does not outlive a door that is shut. */
+void door_note(struct door *d, int fd, bool in);
+bool has_left(int fd); /* the other side has closed */
 
 /* api_http.c: libmicrohttpd */
 

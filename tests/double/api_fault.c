@@ -14,12 +14,16 @@ void faults_start(struct faults *x, const struct strv *addresses)
 	}
 }
 
-void faults_wait(struct faults *x, size_t address)
+bool faults_wait(struct faults *x, size_t address)
 {
+	bool up;
+
 	pthread_mutex_lock(&x->lock);
 	while (x->address[address].wanted == REACH_DOWN)
 		pthread_cond_wait(&x->changed, &x->lock);
+	up = x->address[address].wanted == REACH_UP;
 	pthread_mutex_unlock(&x->lock);
+	return up;
 }
 
 bool faults_cut(struct faults *x, const char *name)

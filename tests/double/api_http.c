@@ -1,58 +1,27 @@
-/* The way in, by libmicrohttpd: its types stop here. Connections are accepted here and handed to the
- * library when the server they came to is up, a thread each. */
+/* The way in, by libmicrohttpd: its types stop here. It has a thread for each connection
+ * that comes through a door, and one daemon for each address, so that it is known which it came to. */
 #include "tests/double/api.h"
 
-#include "lib/fs.h"
 #include "lib/timer.h"
-#include "lib/tls.h"
 
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <microhttpd.h>
-#include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #define BODY_MAX (3u << 20) /* as the real one */
-#define TURN_MS 100	    /* how late a fault may begin */
+#define TURN_MS 100
 #define IDLE_SECONDS 120
 #define LOST_MS 60000
 #define WATCH_TURN_MS 500
 #define BEARER "Bearer "
 
-struct fds {
-	int *v;
-	size_t n;
-};
 struct server {
 	const struct http_config *c;
 	size_t address; /* among the faults' */
 	struct MHD_Daemon *daemon;
-	int listener;
-	struct fds held;      /* accepted while down */
-	struct fds open;      /* the library's; by the faults' lock */
-	struct fault problem; /* why it cannot listen */
+	struct door *door;
 };
-
-static void fds_add(struct fds *f, int fd)
-{
-	f->v = mem_resize(f->v, (f->n + 1) * sizeof *f->v);
-	f->v[f->n++] = fd;
-}
-
-static void fds_remove(struct fds *f, int fd)
-{
-	for (size_t i = 0; i < f->n; i++)
-		if (f->v[i] == fd)
-			f->v[i--] = f->v[--f->n];
-}
-
-static bool has_left(int fd)
-{
-	struct pollfd p = { fd, POLLRDHUP, 0 };
-
-	return poll(&p, 1, 0) > 0;
-}
 
 static int fd_of(struct MHD_Connection *c)
 {
@@ -115,13 +84,12 @@ static ssize_t stream_read(void *user, uint64_t pos, char *buf, size_t max)
 		str_reset(&t->out);
 		t->sent = 0;
 		t->ended = !watch_next(t->watch, WATCH_TURN_MS, &t->out);
-		faults_wait(t->s->c->faults, t->s->address);
+		if (!faults_wait(t->s->c->faults, t->s->address) || has_left(fd_of(t->c)))
+			return MHD_CONTENT_READER_END_WITH_ERROR;
 		if (faults_cut(t->s->c->faults, t->name)) {
 			say_nothing(t->s, t->c, t->name, INT32_MAX);
 			return MHD_CONTENT_READER_END_WITH_ERROR;
 		}
-		if (has_left(fd_of(t->c)))
-			return MHD_CONTENT_READER_END_WITH_ERROR;
 	}
 	n = t->out.len - t->sent < max ? t->out.len - t->sent : max;
 	if (!n)
@@ -176,13 +144,14 @@ static enum MHD_Result refuse_all(struct server *s, struct MHD_Connection *c, in
 				  const char *reason)
 {
 	struct refusal no = { 0 };
+	const struct who nobody = { 0 };
 	struct answer a = { .status = code };
 	_json_ struct json *status = NULL;
 
 	refuse(&no, code, reason, "%s", reason);
 	status = refusal_status(&no);
 	json_print(status, 0, &a.body);
-	return send_answer(s, c, &a, NULL);
+	return send_answer(s, c, &a, &nobody);
 }
 
 /* What arrives in pieces before anything is done. */
@@ -205,7 +174,8 @@ static enum MHD_Result handle(struct server *s, struct MHD_Connection *c, const 
 	struct faults *x = s->c->faults;
 	struct answer a = { 0 };
 
-	faults_wait(x, s->address);
+	if (!faults_wait(x, s->address))
+		return MHD_NO;
 	if (!known(s, c, &rq.who))
 		return refuse_all(s, c, 401, "Unauthorized");
 	if (faults_cut(x, rq.who.name)) {
@@ -265,107 +235,17 @@ static void on_connection(void *user, struct MHD_Connection *c, void **state,
 	struct server *s = user;
 
 	(void)state;
-	pthread_mutex_lock(&s->c->faults->lock);
-	if (code == MHD_CONNECTION_NOTIFY_STARTED)
-		fds_add(&s->open, fd_of(c));
-	else
-		fds_remove(&s->open, fd_of(c));
-	pthread_mutex_unlock(&s->c->faults->lock);
+	door_note(s->door, fd_of(c), code == MHD_CONNECTION_NOTIFY_STARTED);
 }
 
-static int server_listen(struct server *s)
+static void hand_over(void *user, int fd)
 {
-	_free_ char *address = mem_strdup(s->c->faults->address[s->address].name);
-	char *port = strrchr(address, ':');
-	long n = 0;
-
-	if (!port || !str_to_long(port + 1, 1, 65535, &n))
-		return fault_set(&s->problem, EINVAL, "%s: is no ADDRESS:PORT", address);
-	*port = 0;
-	return tls_listen(address, (int)n, &s->problem);
-}
-
-/* Brings the listener to what is WANTED; the faults' lock is held. False: it cannot be. */
-static bool server_follow(struct server *s, enum reach wanted)
-{
-	if (wanted == REACH_REFUSED && s->listener >= 0) {
-		fd_closep(&s->listener);
-		s->listener = -1;
-		while (s->held.n)
-			close(s->held.v[--s->held.n]);
-		for (size_t i = 0; i < s->open.n; i++)
-			shutdown(s->open.v[i], SHUT_RDWR);
-	}
-	if (wanted != REACH_REFUSED && s->listener < 0)
-		s->listener = server_listen(s);
-	s->c->faults->address[s->address].is = wanted;
-	pthread_cond_broadcast(&s->c->faults->changed);
-	return wanted == REACH_REFUSED || s->listener >= 0;
-}
-
-static void hand_over(struct server *s, int fd)
-{
+	struct server *s = user;
 	struct sockaddr_storage from = { 0 };
 	socklen_t n = sizeof from;
 
 	getpeername(fd, (struct sockaddr *)&from, &n);
 	MHD_add_connection(s->daemon, fd, (struct sockaddr *)&from, n);
-}
-
-/* Whoever has left meanwhile is forgotten; once the server is UP the others have its attention. */
-static void look_after_held(struct server *s, bool up)
-{
-	struct fds held = s->held;
-
-	s->held = (struct fds){ 0 };
-	for (size_t i = 0; i < held.n; i++) {
-		if (has_left(held.v[i]))
-			close(held.v[i]);
-		else if (up)
-			hand_over(s, held.v[i]);
-		else
-			fds_add(&s->held, held.v[i]);
-	}
-	free(held.v);
-}
-
-/* One turn of a server that listens. */
-static void server_accept(struct server *s, bool up)
-{
-	struct pollfd p = { s->listener, POLLIN, 0 };
-	int fd = -1;
-
-	if (poll(&p, 1, TURN_MS) > 0)
-		fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
-	if (fd >= 0 && up)
-		hand_over(s, fd);
-	else if (fd >= 0)
-		fds_add(&s->held, fd);
-	if (s->held.n)
-		look_after_held(s, up);
-}
-
-static void *server_run(void *arg)
-{
-	struct server *s = arg;
-	struct faults *x = s->c->faults;
-
-	for (;;) {
-		enum reach wanted;
-
-		pthread_mutex_lock(&x->lock);
-		while ((wanted = x->address[s->address].wanted) == REACH_REFUSED &&
-		       x->address[s->address].is == REACH_REFUSED)
-			pthread_cond_wait(&x->changed, &x->lock);
-		if (wanted != x->address[s->address].is && !server_follow(s, wanted)) {
-			fprintf(stderr, "api: %s\n", s->problem.text);
-			exit(1);
-		}
-		pthread_mutex_unlock(&x->lock);
-		if (s->listener >= 0)
-			server_accept(s, wanted == REACH_UP);
-	}
-	return NULL;
 }
 
 static int server_start(const struct http_config *c, size_t address, struct fault *f)
@@ -378,16 +258,16 @@ static int server_start(const struct http_config *c, size_t address, struct faul
 		  c->client_ca_pem },
 		{ MHD_OPTION_END, 0, NULL },
 	};
-	pthread_t thread;
 
-	*s = (struct server){ .c = c, .address = address, .listener = -1 };
+	*s = (struct server){ .c = c, .address = address };
+	s->door = door_new(c->faults, address, hand_over, s);
 	s->daemon = MHD_start_daemon(
 		MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
 			MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC | MHD_USE_POLL | MHD_USE_TLS,
 		0, NULL, NULL, on_request, s, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
 		MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL, MHD_OPTION_NOTIFY_CONNECTION,
 		on_connection, s, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
-	if (!s->daemon || pthread_create(&thread, NULL, server_run, s) != 0)
+	if (!s->daemon || !door_start(s->door))
 		return fault_set(f, EIO, "no server: wrong certificate or key?");
 	return 0;
 }

@@ -169,100 +169,6 @@ static bool selectors_known(const struct request *rq, struct refusal *no)
 	return true;
 }
 
-/* Where a list goes on: "VERSION:NAMESPACE/NAME" of the last one told. */
-struct page {
-	int64_t version;
-	struct place after;
-	long limit;
-};
-
-static bool page_parse(const struct store *s, const struct request *rq, struct page *p,
-		       struct refusal *no)
-{
-	const char *from = param(rq, "continue"), *limit = param(rq, "limit");
-	const char *name = from ? strchr(from, '/') : NULL, *ns = from ? strchr(from, ':') : NULL;
-
-	*p = (struct page){ .version = s->version };
-	if (limit && !str_to_long(limit, 0, INT32_MAX, &p->limit))
-		return refuse(no, 400, "BadRequest", "limit: is no number");
-	if (!from || !*from)
-		return true;
-	if (!name || !ns || name < ns || name - ns > (int)sizeof p->after.ns)
-		return refuse(no, 400, "BadRequest", "invalid continue token: %s", from);
-	p->version = strtoll(from, NULL, 10);
-	memcpy(p->after.ns, ns + 1, (size_t)(name - ns - 1));
-	snprintf(p->after.name, sizeof p->after.name, "%s", name + 1);
-	return true;
-}
-
-static bool is_behind(const struct page *p, const struct place *at)
-{
-	int r = strcmp(at->ns, p->after.ns);
-
-	return !*p->after.name || r > 0 || (r == 0 && strcmp(at->name, p->after.name) > 0);
-}
-
-static struct json *item(const struct kind *k, const struct json *object)
-{
-	_json_ struct json *less = k->typed ? without(object, "kind") : NULL;
-
-	return k->typed ? without(less, "apiVersion") : json_copy(object);
-}
-
-/* The items of a page. MORE gets the token for the next one, or stays NULL. */
-static struct json *page_items(const struct entries *all, const struct kind *k,
-			       const struct request *rq, const struct page *p, char **more)
-{
-	struct json *items = json_array();
-	const struct place *last = NULL;
-
-	for (size_t i = 0; i < all->n; i++) {
-		const struct entry *e = &all->v[i];
-
-		if (!is_behind(p, &e->at) || !labels_fit(param(rq, "labelSelector"), e->object) ||
-		    !fields_fit(param(rq, "fieldSelector"), e->object))
-			continue;
-		if (p->limit && json_len(items) == (size_t)p->limit) {
-			*more = mem_printf("%lld:%s/%s", (long long)p->version, last->ns,
-					   last->name);
-			break;
-		}
-		json_push(items, item(k, e->object));
-		last = &e->at;
-	}
-	return items;
-}
-
-static void answer_list(struct store *s, const struct place *at, const struct kind *k,
-			const struct request *rq, struct answer *a)
-{
-	_entries_ struct entries all = { 0 };
-	_json_ struct json *j = json_object();
-	_free_ char *more = NULL, *version = NULL, *kind = mem_printf("%sList", k->name);
-	struct json *m = json_object(), *items;
-	struct refusal no = { 0 };
-	struct page p;
-
-	if (!page_parse(s, rq, &p, &no) ||
-	    (!store_list(s, at, p.version, &all) &&
-	     !refuse(&no, 410, "Expired",
-		     "The provided continue parameter is too old to display a consistent list "
-		     "result"))) {
-		json_freep(&m);
-		answer_refusal(a, &no);
-		return;
-	}
-	items = page_items(&all, k, rq, &p, &more);
-	version = mem_printf("%lld", (long long)p.version);
-	json_set_str(m, "resourceVersion", version);
-	json_set_str(m, "continue", more);
-	json_set_str(j, "kind", kind);
-	json_set_str(j, "apiVersion", k->gv);
-	json_set(j, "metadata", m);
-	json_set(j, "items", items);
-	answer_json(a, 200, j);
-}
-
 /* What is done with one object, when the method says so. NULL: refused, or a Status is the answer. */
 static const struct json *change(struct store *s, const struct place *at, const struct request *rq,
 				 const struct json *body, bool *made, struct refusal *no)
@@ -353,6 +259,7 @@ static bool allowed(const struct store *s, const struct place *at, const struct 
 static void answer_object(struct store *s, const struct place *at, const struct kind *k,
 			  const char *verb, const struct request *rq, struct answer *a)
 {
+	_json_ struct json *list = NULL;
 	struct refusal no = { 0 };
 	const struct json *there = str_eq(verb, "get") ? store_get(s, at) : NULL;
 
@@ -364,7 +271,11 @@ static void answer_object(struct store *s, const struct place *at, const struct 
 		refuse(&no, 404, "NotFound", "%s not found", words);
 		answer_refusal(a, &no);
 	} else if (str_eq(verb, "list")) {
-		answer_list(s, at, k, rq, a);
+		list = list_make(s, at, k, rq, &no);
+		if (list)
+			answer_json(a, 200, list);
+		else
+			answer_refusal(a, &no);
 	} else if (str_eq(verb, "watch")) {
 		a->watch = watch_new(s, at, k, rq, &no);
 		if (!a->watch)
