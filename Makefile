@@ -104,6 +104,10 @@ install: all ## program, units, man pages, completion below $(DESTDIR)$(PREFIX)
 	@set -e; for i in $(INSTALL); do IFS=:; set -- $$i; install -D -m 644 $$1 $(DESTDIR)$(PREFIX)/$$2/$$3; done
 	@sed -i 's|/usr/bin/phoenix|$(PREFIX)/bin/phoenix|' $(DESTDIR)$(PREFIX)/lib/systemd/system/phoenix-firstboot.service
 
+.PHONY: install-fence
+install-fence: $(BUILD)/phoenix_fence.so ## the module of PostgreSQL $(POSTGRESQL), where Debian's and Ubuntu's looks for it
+	install -D -m 644 $< $(DESTDIR)$(PREFIX)/lib/postgresql/$(POSTGRESQL)/lib/$(<F)
+
 .PHONY: image
 image: ## the disk image and what lies beside it (root); DISTRIBUTION=ubuntu|debian, RELEASE, AIRGAP=1, SIGN_KEY=FILE
 	image/build disk

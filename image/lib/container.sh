@@ -3,14 +3,16 @@
 # this has lib/root.sh and lib/tools.sh, `say', `die', REPO and CACHE; to make them, also
 # VERSION and EPOCH. The recipe is image/containers/make; here it is given its places.
 
-# containers_make DISTRIBUTION SUITE STAGE OUT: of the distribution's packages and of
-# the product as product_make has installed it in STAGE. OUT is replaced when all is
+# containers_make DISTRIBUTION SUITE PRODUCT OUT: of the distribution's packages and of
+# what product_make and fence_make have installed in PRODUCT. OUT is replaced when all is
 # made: oci/ (layout of all three), NAME.tar and NAME.packages of each, one
 # threephoenix-VERSION-SUM.tar of all three with the layers they share once, SHA256SUMS.
 containers_make() {
-	local distribution=$1 suite=$2 stage=$3 out=$4 tmp=$4.tmp version=${VERSION:?} postgresql lock
+	local distribution=$1 suite=$2 product=$3 out=$4 tmp=$4.tmp version=${VERSION:?} postgresql file lock
 	postgresql=$(containers_postgresql "$distribution" "$suite")
-	[ -x "$stage/usr/bin/phoenix" ] || die "no program $stage/usr/bin/phoenix: the product is to be installed there first"
+	for file in stage/usr/bin/phoenix "fence/usr/lib/postgresql/$postgresql/lib/phoenix_fence.so"; do
+		[ -f "$product/$file" ] || die "no $product/$file: the product is to be installed there first"
+	done
 	tools_ensure
 	mkdir -p "${out%/*}"
 	# Who was killed may have left a child that still writes there; it holds the lock.
@@ -18,7 +20,8 @@ containers_make() {
 	flock "$lock"
 	rm -rf "$tmp"
 	mkdir -p "$tmp/out" "$tmp/build"
-	tools_run "$tmp/root" "$REPO/image/containers:/recipe" "$stage:/stage" "$tmp/out:/out" "$tmp/build:/build" -- env \
+	tools_run "$tmp/root" "$REPO/image/containers:/recipe" "$product/stage:/stage" "$product/fence:/fence" \
+		"$tmp/out:/out" "$tmp/build:/build" -- env \
 		DISTRIBUTION="$distribution" SUITE="$suite" MIRROR="$(mirror_find "$distribution")" POSTGRESQL="$postgresql" \
 		VERSION="$version" REVISION="$(source_revision)" SOURCE="${PHOENIX_SOURCE_URL:-}" \
 		SOURCE_DATE_EPOCH="$EPOCH" /recipe/make || { rm -rf "$tmp"; die "no container images: see above"; }

@@ -25,14 +25,14 @@ ONE=$DIR/one/debian-trixie/containers TWO=$DIR/two/debian-trixie/containers
 
 # make_in FOLDER: as a person does it.
 make_in() { PHOENIX_IMAGE_DIR=$DIR/$1 "$REPO/image/build" containers; }
-# recipe REPO STAGE OUT [DISTRIBUTION SUITE]: only the part that puts images together.
+# recipe REPO PRODUCT OUT [DISTRIBUTION SUITE]: only the part that puts images together.
 recipe() {
 	EPOCH=$SOURCE_DATE_EPOCH VERSION=$TAG bash -euc '
-		REPO=$1 stage=$2 out=$3
+		REPO=$1 product=$2 out=$3
 		say() { printf "image: %s\n" "$*" >&2; }; die() { say "$@"; exit 1; }
 		for f in cache root tools container; do . "$REPO/image/lib/$f.sh"; done
 		CACHE=$(cache_folder)
-		containers_make "${4:-debian}" "${5:-trixie}" "$stage" "$out"' _ "$@"
+		containers_make "${4:-debian}" "${5:-trixie}" "$product" "$out"' _ "$@"
 }
 # refused TEXT WORD...: ends with status 1 and says so.
 refused() {
@@ -93,6 +93,9 @@ check_described() {
 	is 'user of jobs' "$(config_of "$ONE/phoenix.tar" .config.User)" 65532:65532
 	is 'user of databases' "$(config_of "$ONE/phoenix-postgres.tar" .config.User)" 5432:5432
 	is 'user of poolers' "$(config_of "$ONE/phoenix-pooler.tar" .config.User)" 6432:6432
+	is 'what tells clients of PostgreSQL in databases' "$(config_of "$ONE/phoenix-postgres.tar" '.config.Env[2:] | join(" ")')" \
+		'PGPASSFILE=/run/phoenix/pgpass PGHOST=/run/postgresql'
+	is 'and elsewhere' "$(for name in phoenix phoenix-pooler; do config_of "$ONE/$name.tar" '.config.Env[2:][]'; done)" ''
 }
 
 # Layers that images share are there once.
@@ -102,7 +105,7 @@ check_blobs() {
 		sum=$(sha256sum <"$file")
 		is 'a blob has its name' "${sum%% *}" "${file##*/}"
 	done
-	is 'layers of all images together' "$(of_all '.layers[].digest' | sort -u | wc -l)" 5
+	is 'layers of all images together' "$(of_all '.layers[].digest' | sort -u | wc -l)" 6
 	is 'those of the job image, in all' "$(of_all '.layers[].digest' | sort | uniq -c | awk '$1 == 3' | wc -l)" 2
 	is 'compressed with' "$(of_all '.layers[].mediaType' | sort -u)" application/vnd.oci.image.layer.v1.tar+zstd
 }
@@ -133,6 +136,7 @@ check_contents() {
 		is "no devices in $name" "$(listed "$name" '$1 ~ /^[bcp]/')" ''
 		must "$name knows its user" grep -q "^[^:]*:x:$(config_of "$ONE/$name.tar" .config.User):" "$name/etc/passwd"
 		is "certificates in $name" "$(($(grep -c '^-----BEGIN' "$name/etc/ssl/certs/ca-certificates.crt") > 100))" 1
+		is "where $name has what writes to /var/run write" "$(readlink "$name/var/run")" ../run
 		must "$name has time zones" test -s "$name/usr/share/zoneinfo/Europe/Berlin"
 		must "$name names what it is" grep -q '^ID=debian' "$name/etc/os-release"
 		is "packages that scanners find in $name" "$(cd "$name/var/lib/dpkg/status.d" && for f in *; do
@@ -163,6 +167,79 @@ check_programs() {
 	says "$name" pgBackRest 'pgbackrest version'
 	says phoenix-pooler pgpool-II 'pgpool --version'
 	says phoenix-pooler PgBouncer 'pgbouncer --version'
+	says phoenix-pooler 'password encryption utility for Pgpool' 'pg_enc --help'
+	says phoenix-pooler 5ebe2294ecd0e0f08eab7690d2a6ee69 'pg_md5 secret'
+}
+
+# pod NAME SCRIPT: SCRIPT by the image's own shell as in the cluster: its user, its environment, its root read-only, and
+# volumes where the manifest has them. What was started there ends with it.
+pod() {
+	local name=$1 environment
+	mapfile -t environment < <(config_of "$ONE/$name.tar" '.config.Env[]')
+	mkdir -p "$name"/{run/phoenix,run/postgresql,var/lib/postgresql}
+	unshare --mount --pid --fork --kill-child sh -euc '
+		root=$1 user=$2 script=$3
+		shift 3
+		mount --bind "$root" "$root"
+		for volume in run/phoenix run/postgresql var/lib/postgresql; do
+			mount -t tmpfs -o "mode=700,uid=${user%:*},gid=${user#*:}" tmpfs "$root/$volume"
+		done
+		mount --rbind /dev "$root/dev"
+		mount -t tmpfs tmpfs "$root/dev/shm"
+		mount -o remount,bind,ro "$root"
+		exec env -i "$@" "$(command -v chroot)" --userspec="$user" "$root" sh -euc "$script"' sh \
+		"$DIR/$name" "$(config_of "$ONE/$name.tar" .config.User)" "$2" "${environment[@]}"
+}
+
+# What only databases have, in use: the fence, the settings that the supervisor writes, passwords.
+check_database() {
+	local name
+	for name in "${IMAGES[@]}"; do
+		is "the fence in $name" "$(listed "$name" '$NF ~ /fence/ {print $1, $NF}')" \
+			"$([ "$name" != phoenix-postgres ] || echo '-rw-r--r-- ./usr/lib/postgresql/17/lib/phoenix_fence.so')"
+	done
+	is "where repmgr's settings are" "$(readlink phoenix-postgres/etc/repmgr.conf)" /run/phoenix/repmgr.conf
+	is 'what is said in a database pod' "$(pod phoenix-postgres "$(database_script)" 2>&1 || echo "status $?")" "$(database_says)"
+}
+# A permit (phoenix-job/permit.h) for ever and not at all, by who is exempt and who is not; then repmgr.
+database_script() {
+	cat <<-'EOT'
+		ever="\377\377\377\377\377\377\377\177" never="\000\000\000\000\000\000\000\000"
+		permit() { printf "PxPermt1$1$never$1" 1<>/run/phoenix/permit; }
+		ask() { psql -wqAt -U "$1" -d postgres -c "$2" 2>&1 | head -n 1; }
+		umask 077
+		cd /run/phoenix
+		echo "*:*:*:*:secret" >pgpass
+		echo secret >password
+		data=/var/lib/postgresql/data
+		initdb -D $data -U phoenix --auth=scram-sha-256 --pwfile=password --no-sync >log
+		permit $ever
+		pg_ctl -D $data -s -w -l log -o "-c listen_addresses= -c shared_preload_libraries=repmgr,phoenix_fence \
+			-c phoenix.permit=/run/phoenix/permit -c phoenix.exempt=phoenix" start || cat log
+		ask phoenix "CREATE ROLE app LOGIN PASSWORD 'secret'"
+		ask phoenix "CREATE ROLE repmgr SUPERUSER LOGIN PASSWORD 'secret'"
+		ask phoenix "CREATE DATABASE repmgr"
+		ask app "SELECT 'app, with a permit'"
+		permit $never
+		ask app "SELECT 'app, without one'"
+		ask phoenix "SELECT 'phoenix, without one'"
+		permit $ever
+		printf "%s\n" "node_id=1" "node_name='postgres-0'" "data_directory='$data'" "conninfo='user=repmgr dbname=repmgr'" >repmgr.conf
+		cd /
+		repmgr primary register >/run/phoenix/log 2>&1 || cat /run/phoenix/log
+		repmgr cluster show --csv 2>&1
+		touch /x 2>&1 || true
+		pg_ctl -D $data -s -m fast stop
+	EOT
+}
+database_says() {
+	cat <<-'EOT'
+		app, with a permit
+		FATAL:  this server is no longer the primary
+		phoenix, without one
+		1,0,0
+		touch: cannot touch '/x': Read-only file system
+	EOT
 }
 
 check_size() {
@@ -176,17 +253,19 @@ check_size() {
 
 # What goes wrong is told, and what was made before stays as it was.
 check_refusals() {
-	local before stage=$DIR/one/debian-trixie/product/stage
+	local before product=$DIR/one/debian-trixie/product
 	before=$(cd "$ONE" && find . -type f -exec sha256sum {} + | sort)
-	mkdir empty
+	mkdir -p empty half/stage
+	cp -r "$product/stage/usr" half/stage/
 	refused 'the product is to be installed there first' recipe "$REPO" "$DIR/empty" "$ONE"
 	refused 'the product is to be installed there first' recipe "$REPO" "$DIR/none" "$ONE"
-	refused 'there are: debian trixie,ubuntu noble,ubuntu resolute' recipe "$REPO" "$stage" "$ONE" debian sid
-	PHOENIX_MIRROR=http://127.0.0.1:9/debian refused 'could not be had' recipe "$REPO" "$stage" "$ONE"
+	refused 'phoenix_fence.so: the product is to be installed there first' recipe "$REPO" "$DIR/half" "$ONE"
+	refused 'there are: debian trixie,ubuntu noble,ubuntu resolute' recipe "$REPO" "$product" "$ONE" debian sid
+	PHOENIX_MIRROR=http://127.0.0.1:9/debian refused 'could not be had' recipe "$REPO" "$product" "$ONE"
 	mkdir -p changed
 	cp -r "$REPO/image" "$REPO/VERSION" changed/
 	echo 'libpam0g' >>changed/image/containers/without
-	refused 'phoenix-postgres: /usr/lib/postgresql/17/bin/postgres: error while loading shared libraries: libpam.so.0' recipe "$DIR/changed" "$stage" "$ONE"
+	refused 'phoenix-postgres: /usr/lib/postgresql/17/bin/postgres: error while loading shared libraries: libpam.so.0' recipe "$DIR/changed" "$product" "$ONE"
 	is 'what was there is as it was' "$(cd "$ONE" && find . -type f -exec sha256sum {} + | sort)" "$before"
 	is 'nothing lies beside it' "$(ls "${ONE%/*}")" "$(printf '%s\n' containers containers.lock lock product)"
 }
@@ -197,6 +276,7 @@ check_described
 check_blobs
 check_contents
 check_programs
+check_database
 check_size
 check_refusals
 check_killed
