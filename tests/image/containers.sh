@@ -154,7 +154,7 @@ says() {
 	user=$(config_of "$ONE/$name.tar" .config.User)
 	path=$(config_of "$ONE/$name.tar" '.config.Env[] | select(startswith("PATH="))')
 	# shellcheck disable=SC2086 # words of a command
-	must "$name: $3" sh -c 'env -i "$1" "$5" --userspec="$2" "$3" '"$3"' 2>&1 | grep -F "$4"' _ \
+	must "$name: $3" sh -c 'said=$(env -i "$1" "$5" --userspec="$2" "$3" '"$3"' 2>&1) && echo "$said" | grep -F "$4"' _ \
 		"$path" "$user" "$DIR/$name" "$2" "$(command -v chroot)"
 }
 
@@ -214,8 +214,8 @@ database_script() {
 		data=/var/lib/postgresql/data
 		initdb -D $data -U phoenix --auth=scram-sha-256 --pwfile=password --no-sync >log
 		permit $ever
-		pg_ctl -D $data -s -w -l log -o "-c listen_addresses= -c shared_preload_libraries=repmgr,phoenix_fence \
-			-c phoenix.permit=/run/phoenix/permit -c phoenix.exempt=phoenix" start || cat log
+		pg_ctl -D $data -s -w -l server -o "-c listen_addresses= -c shared_preload_libraries=repmgr,phoenix_fence \
+			-c phoenix.permit=/run/phoenix/permit -c phoenix.exempt=phoenix" start || { cat server; exit 1; }
 		ask phoenix "CREATE ROLE app LOGIN PASSWORD 'secret'"
 		ask phoenix "CREATE ROLE repmgr SUPERUSER LOGIN PASSWORD 'secret'"
 		ask phoenix "CREATE DATABASE repmgr"
@@ -226,7 +226,7 @@ database_script() {
 		permit $ever
 		printf "%s\n" "node_id=1" "node_name='postgres-0'" "data_directory='$data'" "conninfo='user=repmgr dbname=repmgr'" >repmgr.conf
 		cd /
-		repmgr primary register >/run/phoenix/log 2>&1 || cat /run/phoenix/log
+		repmgr primary register >/run/phoenix/log 2>&1 || { cat /run/phoenix/log; exit 1; }
 		repmgr cluster show --csv 2>&1
 		touch /x 2>&1 || true
 		pg_ctl -D $data -s -m fast stop
