@@ -35,6 +35,8 @@ static void acknowledge(struct world *w, int i, const struct entry *e)
 	if (e->term < w->acked_term)
 		broken(w, "two: pod %d acknowledges in term %d after one of term %ld", i, e->term,
 		       (long)w->acked_term);
+	if (e->term == w->acked_term && i != w->acked_by)
+		broken(w, "two: pods %d and %d acknowledge in term %d", w->acked_by, i, e->term);
 	if (e->term > w->acked_term) {
 		for (int k = 0; k < p->volume.n; k++)
 			has[p->volume.log[k].id] = true;
@@ -49,6 +51,7 @@ static void acknowledge(struct world *w, int i, const struct entry *e)
 		note(w, "%d: first answer in term %d", i, e->term);
 	}
 	w->acked_term = e->term;
+	w->acked_by = i;
 	w->acked[e->id] = true;
 	w->last_ack = w->now;
 	w->stats->acks++;

@@ -59,6 +59,12 @@ static void begin(struct world *w, struct pod *p, enum busy what, int most)
 	p->busy_until = w->now + (w->quick ? 1 : 20 + below(w, most));
 }
 
+/* After a crash PostgreSQL reads its log first. */
+static int start_ms(struct world *w)
+{
+	return !w->quiet && chance(w, 150) ? 15000 : 1500;
+}
+
 static void server_wish(struct world *w, int i, const struct pg_wish *wish)
 {
 	struct pod *p = &w->pods[i];
@@ -69,13 +75,13 @@ static void server_wish(struct world *w, int i, const struct pg_wish *wish)
 	case PG_RUN:
 		/* (an empty volume is cloned: data.c) */
 		if (p->busy == IDLE) {
-			begin(w, p, STARTING, 1500);
+			begin(w, p, STARTING, start_ms(w));
 			p->promote_term = 0;
 		}
 		return;
 	case PG_RESTART:
 		if (p->busy == IDLE) {
-			begin(w, p, STARTING, 1500);
+			begin(w, p, STARTING, start_ms(w));
 			p->promote_term = -1;
 		}
 		return;

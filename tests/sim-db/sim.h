@@ -87,9 +87,11 @@ struct world {
 	int request[PG_PODS];
 	int64_t requested[PG_PODS];
 	struct message messages[MESSAGES];
+	int messages_used; /* none beyond */
 	/* oracle */
 	int next_id;
 	int64_t acked_term;
+	int acked_by;
 	bool acked[ENTRIES], must[ENTRIES];
 	int64_t last_ack;
 	char broken[300];

@@ -75,6 +75,8 @@ struct message *post(struct world *w, enum kind kind, int from, int to)
 
 		if (m->used)
 			continue;
+		if (i >= w->messages_used)
+			w->messages_used = i + 1;
 		*m = (struct message){ .used = true,
 				       .kind = kind,
 				       .from = from,
@@ -157,7 +159,7 @@ static void arrive(struct world *w, const struct message *m)
 
 void deliver(struct world *w)
 {
-	for (int i = 0; i < MESSAGES; i++) {
+	for (int i = 0; i < w->messages_used; i++) {
 		struct message m, *each = &w->messages[i];
 
 		if (!each->used || each->at > w->now)
