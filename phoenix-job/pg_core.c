@@ -33,11 +33,14 @@ static void copy_holder(char to[PG_HOLDER_LEN], const char *from)
 	snprintf(to, PG_HOLDER_LEN, "%s", from);
 }
 
-void pg_core_start(struct pg_core *c, int self, enum pg_mode mode, int64_t now, const char *holder)
+void pg_core_start(struct pg_core *c, int self, enum pg_mode mode, int64_t now, const char *holder,
+		   const struct pg_vote *vote)
 {
 	*c = (struct pg_core){ .self = self, .mode = mode, .started = now };
 	c->asked = c->sent = now - pg_times.renew_ms;
 	copy_holder(c->holder, holder);
+	if (PG_RULE(PG_RULE_VOTE_KEPT))
+		c->vote = *vote;
 }
 
 bool pg_core_may_write(const struct pg_core *c, int64_t now)
@@ -178,11 +181,11 @@ static bool names_in_force(const struct pg_core *c)
 	return false;
 }
 
-/* The primary, for all who come after it. */
+/* All who come after it will know what it has. A permit that goes on was given on that ground. */
 static bool is_settled(const struct pg_core *c)
 {
 	return is_primary(c) && names_in_force(c) &&
-	       (c->recorded || !PG_RULE(PG_RULE_RECORD_FIRST));
+	       (is_marked(c) || c->permit_until || !PG_RULE(PG_RULE_MARK));
 }
 
 static void write_lease(struct pg_core *c, struct pg_wish *w, const struct pg_lease *l)
@@ -294,10 +297,7 @@ static void confirmed(struct pg_core *c, int64_t now, int64_t sent)
 	if (is_primary(c) && c->written.record.known &&
 	    c->written.record.place.term == c->written.term)
 		c->recorded = true;
-	if (is_settled(c) &&
-	    (is_marked(c) || c->permit_until || !PG_RULE(PG_RULE_MARK) ||
-	     !PG_RULE(PG_RULE_RECORD_FIRST)) &&
-	    (c->voted_us || !PG_RULE(PG_RULE_VOTE)))
+	if (is_settled(c) && (c->voted_us || !PG_RULE(PG_RULE_VOTE)))
 		c->permit_until = until;
 }
 

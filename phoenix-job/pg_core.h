@@ -17,7 +17,9 @@
  * A new primary needs the Lease *and the vote* of another pod. Of three pods one has given the
  * promise or the vote, and nobody gives both: that is what keeps a primary without API and a new
  * one apart. A pod that has just started neither votes nor takes anything for promise_ms, since it
- * may have promised before.
+ * may have promised before; it promises at once, so that no healthy primary ends because a peer is
+ * restarted while the API is away. A vote outlasts a restart: given again in one term, for which an
+ * old state of the API is enough, it makes two primaries of that term.
  *
  * The *record* in the Lease says what may follow: the primary's term, its position, and which pods'
  * data holds every acknowledged commit (sync) or all but the last second's (async). */
@@ -100,6 +102,12 @@ struct pg_answer {
 	int64_t term; /* the highest that it has data of or voted in */
 };
 
+/* The last vote that was given. It outlasts the program: the caller keeps it on the volume. */
+struct pg_vote {
+	int64_t term; /* 0 = none yet */
+	char holder[PG_HOLDER_LEN];
+};
+
 /* What is to be done, each once: the caller does it and tells what came of it. */
 struct pg_wish {
 	bool read_lease, write_lease;
@@ -144,8 +152,8 @@ struct pg_core {
 	bool holds, voted_us, recorded;
 	int64_t term, held_from, taken, restarted;
 	/* given to others */
-	int64_t promised_until, voted_term;
-	char voted_for[PG_HOLDER_LEN];
+	int64_t promised_until;
+	struct pg_vote vote;
 	/* heard of others; 0 = never */
 	int64_t asked, heard[PG_PODS];
 	struct pg_answer peers[PG_PODS];
@@ -155,14 +163,17 @@ struct pg_core {
 	char why[160]; /* what it waits for */
 };
 
-void pg_core_start(struct pg_core *c, int self, enum pg_mode mode, int64_t now, const char *holder);
+/* VOTE: the last one that was kept. */
+void pg_core_start(struct pg_core *c, int self, enum pg_mode mode, int64_t now, const char *holder,
+		   const struct pg_vote *vote);
 /* Time has passed, or something was told: what now? */
 void pg_core_tick(struct pg_core *c, int64_t now, struct pg_wish *ret);
 /* The API's answer to a request that was sent at SENT. LEASE is what stands there now, or NULL: no
  * answer (of a write: its outcome is unknown). WRITTEN: our write was done. */
 void pg_core_api(struct pg_core *c, int64_t now, int64_t sent, const struct pg_lease *lease,
 		 bool written);
-/* A peer asks. */
+/* A peer asks. Is c->vote another one afterwards, it is kept on the volume before the answer goes
+ * out; if it cannot be, no answer does. */
 void pg_core_ask(struct pg_core *c, int64_t now, const struct pg_ask *q, struct pg_answer *ret);
 /* A peer answered what was asked at SENT. */
 void pg_core_answer(struct pg_core *c, int64_t now, int64_t sent, int peer, const struct pg_ask *q,

@@ -12,13 +12,13 @@ const char *pg_rule_name(enum pg_rule r)
 		[PG_RULE_LATE_ANSWER] = "LATE_ANSWER",
 		[PG_RULE_VOTE] = "VOTE",
 		[PG_RULE_ONE_VOTE] = "ONE_VOTE",
+		[PG_RULE_VOTE_KEPT] = "VOTE_KEPT",
 		[PG_RULE_PROMISE_KEPT] = "PROMISE_KEPT",
 		[PG_RULE_PROMISE_SENT] = "PROMISE_SENT",
 		[PG_RULE_SILENCE] = "SILENCE",
 		[PG_RULE_KNOWN] = "KNOWN",
 		[PG_RULE_BETTER] = "BETTER",
 		[PG_RULE_ELIGIBLE] = "ELIGIBLE",
-		[PG_RULE_RECORD_FIRST] = "RECORD_FIRST",
 		[PG_RULE_NEW_TERM] = "NEW_TERM",
 		[PG_RULE_NAMES_FIRST] = "NAMES_FIRST",
 		[PG_RULE_UNRECORD] = "UNRECORD",
@@ -57,8 +57,8 @@ int64_t pg_core_highest(const struct pg_core *c)
 
 	if (c->place.term > term)
 		term = c->place.term;
-	if (c->voted_term > term)
-		term = c->voted_term;
+	if (c->vote.term > term)
+		term = c->vote.term;
 	for (int i = 0; i < PG_PODS; i++)
 		if (c->heard[i] && c->peers[i].term > term)
 			term = c->peers[i].term;
@@ -189,8 +189,8 @@ static bool may_vote(const struct pg_core *c, int64_t now, const struct pg_ask *
 	if (!is_known(c->place_known) || is_silent(c, now) || pg_core_has_promised(c, now) ||
 	    c->holds || c->server == PG_PRIMARY)
 		return false;
-	if (PG_RULE(PG_RULE_ONE_VOTE) && q->term <= c->voted_term &&
-	    !(q->term == c->voted_term && str_eq(q->holder, c->voted_for)))
+	if (PG_RULE(PG_RULE_ONE_VOTE) && q->term <= c->vote.term &&
+	    !(q->term == c->vote.term && str_eq(q->holder, c->vote.holder)))
 		return false;
 	return !is_ahead(c, &q->record, c->self, c->place, q->place);
 }
@@ -203,16 +203,16 @@ void pg_core_ask(struct pg_core *c, int64_t now, const struct pg_ask *q, struct 
 				   .server = c->server };
 	if (q->what == PG_VOTE && may_vote(c, now, q)) {
 		ret->yes = true;
-		c->voted_term = q->term;
-		snprintf(c->voted_for, sizeof c->voted_for, "%s", q->holder);
+		c->vote.term = q->term;
+		snprintf(c->vote.holder, sizeof c->vote.holder, "%s", q->holder);
 	}
 	/* who has voted since for another promises nothing to the one before */
 	if (q->what == PG_PROMISE && !c->holds && c->server != PG_PRIMARY &&
-	    q->term >= c->voted_term) {
+	    q->term >= c->vote.term) {
 		ret->yes = true;
 		c->promised_until = now + pg_times.promise_ms;
 	}
-	ret->term = c->place.term > c->voted_term ? c->place.term : c->voted_term;
+	ret->term = c->place.term > c->vote.term ? c->place.term : c->vote.term;
 }
 
 void pg_core_answer(struct pg_core *c, int64_t now, int64_t sent, int peer, const struct pg_ask *q,

@@ -25,6 +25,7 @@ static void empty(struct world *w, int i)
 	w->emptied = true;
 	pod_stop(w, i);
 	w->pods[i].volume.n = 0;
+	w->pods[i].vote = (struct pg_vote){ 0 };
 	w->pods[i].until = w->now + below(w, 3000);
 }
 

@@ -25,7 +25,7 @@ void pod_start(struct world *w, int i)
 	p->permit = 0;
 	p->from = -1;
 	w->request[i] = 0;
-	pg_core_start(&p->core, i, w->mode, local(w, i), "");
+	pg_core_start(&p->core, i, w->mode, local(w, i), "", &p->vote);
 	new_holder(w, i);
 }
 

@@ -35,6 +35,7 @@ struct pod {
 	double rate;
 	int64_t offset;
 	struct pg_core core;
+	struct pg_vote vote; /* on the volume */
 	int nonce;
 	/* PostgreSQL */
 	bool known; /* it has been up since the pod started, or there is no data */

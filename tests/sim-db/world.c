@@ -144,6 +144,7 @@ static void arrive(struct world *w, const struct message *m)
 		answer->sent = m->sent;
 		answer->q = m->q;
 		pg_core_ask(&p->core, local(w, m->to), &m->q, &answer->a);
+		p->vote = p->core.vote;
 		if (m->q.what != PG_TELL)
 			note(w, "%d: %s %s of %s, term %ld", m->to,
 			     answer->a.yes ? "gives" : "refuses",
