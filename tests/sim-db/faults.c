@@ -14,7 +14,7 @@ static bool is_elsewhere(const struct world *w, int without, int id)
 /* Only while what was acknowledged is on another volume, too: else a person has lost it, not we. And
  * not where an old state of the API came back, nor the other way round: a pod without data cannot
  * know that the record is old, and it has to be able to vote, or nobody could while one is cloned. */
-static void empty(struct world *w, int i)
+void empty(struct world *w, int i)
 {
 	if (w->restored)
 		return;
@@ -92,7 +92,7 @@ static void forget(struct world *w)
 			w->must[id] = is_elsewhere(w, i, id);
 }
 
-static void restore(struct world *w)
+void restore(struct world *w)
 {
 	if (!w->snapshot.exists || w->emptied)
 		return;
@@ -106,13 +106,18 @@ static void restore(struct world *w)
 		forget(w);
 }
 
+void delete (struct world *w)
+{
+	note(w, "the Lease is deleted");
+	w->lease = (struct pg_lease){ 0 };
+	w->version++;
+}
+
 static void lease_fault(struct world *w)
 {
 	switch (below(w, 4)) {
 	case 0:
-		note(w, "the Lease is deleted");
-		w->lease = (struct pg_lease){ 0 };
-		w->version++;
+		delete (w);
 		return;
 	case 1:
 		if (!w->lease.exists)
@@ -191,6 +196,7 @@ void heal(struct world *w)
 	note(w, "all is well again");
 	w->quiet = w->api_up = true;
 	w->squeeze_at = w->forget_at = 0;
+	w->story = NULL;
 	for (int i = 0; i < PG_PODS; i++) {
 		w->pods[i].api = true;
 		w->pods[i].paused = w->pods[i].all_paused = false;

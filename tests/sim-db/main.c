@@ -12,9 +12,10 @@
 static void step(struct world *w)
 {
 	w->now += STEP_MS;
-	if (chance(w, w->idle ? 4 : 2))
+	if (!w->story && chance(w, w->idle ? 4 : 2))
 		w->idle = !w->idle && !w->quiet;
 	squeeze_on(w);
+	story_on(w);
 	deliver(w);
 	for (int i = 0; i < PG_PODS; i++) {
 		struct pod *p = &w->pods[i];
@@ -61,8 +62,6 @@ static void end(struct world *w)
 
 static void begin(struct world *w, struct stats *stats, uint64_t number, bool verbose)
 {
-	bool tight;
-
 	memset(w, 0, sizeof *w);
 	w->stats = stats;
 	w->run = number;
@@ -72,11 +71,13 @@ static void begin(struct world *w, struct stats *stats, uint64_t number, bool ve
 	w->slow = below(w, 4) - 1;
 	/* Every other pair with no more between two pods' times than clocks that differ by a
 	 * thousandth take: what is only saved by the margins is noticed. */
-	tight = number / 6 % 2;
-	pg_times.fence_ms = tight ? 5450 : 4500;
-	pg_times.margin_ms = tight ? 50 : 500;
-	pg_times.renew_ms = tight ? 250 : 750;
-	w->quick = tight;
+	w->tight = number / 6 % 2;
+	if (number / 12 % 3 == 2)
+		story_choose(w, (int)(number % 12));
+	pg_times.fence_ms = w->tight ? 5450 : 4500;
+	pg_times.margin_ms = w->tight ? 50 : 500;
+	pg_times.renew_ms = w->tight ? 250 : 750;
+	w->quick = w->tight || w->story;
 	w->next_id = 1;
 	w->api_up = true;
 	w->lease =
@@ -89,7 +90,7 @@ static void begin(struct world *w, struct stats *stats, uint64_t number, bool ve
 		struct pod *p = &w->pods[i];
 
 		p->api = true;
-		p->rate = tight ? 0.999 + below(w, 3) / 1000.0 : 0.97 + below(w, 60) / 1000.0;
+		p->rate = w->tight ? 0.999 + below(w, 3) / 1000.0 : 0.97 + below(w, 60) / 1000.0;
 		p->offset = 100000 + below(w, 1000000);
 		volume_add(&p->volume, 1, 1, 0);
 		w->lease.record.eligible[i] = true;
@@ -105,15 +106,15 @@ static bool run(struct world *w, uint64_t number, struct stats *stats, bool verb
 	int faults;
 
 	begin(w, stats, number, verbose);
-	until = 20000 + below(w, 100000);
+	until = w->story ? 60000 : 20000 + below(w, 100000);
 	faults = 1 + below(w, 12);
 	while (w->now < until && !*w->broken && w->next_id < ENTRIES - 10) {
 		step(w);
-		if (w->now < 8000)
+		if (w->now < 8000 || w->story)
 			continue;
-		if (number / 12 % 2 == 0 && chance(w, faults))
+		if (number / 12 % 3 == 0 && chance(w, faults))
 			fault(w);
-		else if (number / 12 % 2 == 1 && w->now % 20000 == 0)
+		else if (number / 12 % 3 == 1 && w->now % 20000 == 0)
 			drill(w);
 	}
 	if (!*w->broken)

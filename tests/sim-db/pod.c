@@ -62,7 +62,7 @@ static void begin(struct world *w, struct pod *p, enum busy what, int most)
 /* After a crash PostgreSQL reads its log first. */
 static int start_ms(struct world *w)
 {
-	return !w->quiet && chance(w, 150) ? 15000 : 1500;
+	return !w->quiet && !w->story && chance(w, 150) ? 15000 : 1500;
 }
 
 static void server_wish(struct world *w, int i, const struct pg_wish *wish)

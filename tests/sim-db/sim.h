@@ -77,10 +77,15 @@ struct world {
 	bool api_up;
 	bool emptied, restored;
 	bool idle;  /* nobody writes: no pod's data is further than another's */
+	bool tight; /* hardly more between two times than clocks differ */
 	bool quick; /* PostgreSQL takes no time */
 	int slow;   /* whose messages take long; -1 = nobody's */
 	int64_t squeeze_at, forget_at;
 	int squeezed, forgets;
+	/* a told schedule: NULL = none */
+	const struct story *story;
+	int scene, cast[PG_PODS];
+	int64_t scene_at, slow_until;
 	bool quiet; /* no more faults, no delays to speak of */
 	struct pg_lease lease, snapshot;
 	uint64_t version, snapshot_version;
@@ -122,5 +127,11 @@ void recorded(struct world *w, int i, const struct pg_lease *l);
 /* faults.c */
 void fault(struct world *w);
 void drill(struct world *w);
+void empty(struct world *w, int i);
+void restore(struct world *w);
+void delete (struct world *w);
 void squeeze_on(struct world *w);
 void heal(struct world *w);
+/* stories.c */
+void story_choose(struct world *w, int number);
+void story_on(struct world *w);

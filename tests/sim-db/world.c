@@ -61,7 +61,7 @@ bool reach(const struct world *w, int i, int j)
 /* Mostly at once; some are held up, by seconds. */
 static int64_t delay(struct world *w, bool slow)
 {
-	if (w->quiet || chance(w, slow ? 300 : 900))
+	if (w->quiet || w->story || chance(w, slow ? 300 : 900))
 		return 1 + below(w, 30);
 	if (slow && chance(w, 800))
 		return below(w, 1500);
@@ -107,7 +107,7 @@ static void api_serve(struct world *w, const struct message *m)
 			     w->lease.released ? ", released" : "");
 		w->noted = w->lease.renewals;
 		recorded(w, m->from, &w->lease);
-		if (chance(w, w->lease.released ? 500 : 20)) {
+		if (!w->story && chance(w, w->lease.released ? 500 : 20)) {
 			w->snapshot = w->lease;
 			w->snapshot_version = w->version;
 		}
