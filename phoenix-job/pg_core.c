@@ -244,6 +244,16 @@ static bool is_to_release(const struct pg_core *c, int64_t now)
 	return c->holds && c->recorded && c->seen.exists && gone && c->server == PG_DOWN;
 }
 
+/* Held by this pod, in a life before: its PostgreSQL ended with it, or was ended since. The others
+ * need not wait until it runs out. */
+static bool is_left_over(const struct pg_core *c)
+{
+	size_t uid = strcspn(c->holder, "/");
+
+	return c->seen.exists && !c->holds && c->server != PG_PRIMARY && c->holder[uid] &&
+	       strncmp(c->seen.holder, c->holder, uid + 1) == 0 && !is_ours(c, &c->seen);
+}
+
 static void wish_api(struct pg_core *c, int64_t now, struct pg_wish *w)
 {
 	bool first = is_primary(c) && names_in_force(c) &&
@@ -255,7 +265,7 @@ static void wish_api(struct pg_core *c, int64_t now, struct pg_wish *w)
 	c->sent = now;
 	if (!c->looked || c->unknown)
 		w->read_lease = true;
-	else if (is_to_release(c, now))
+	else if (is_to_release(c, now) || is_left_over(c))
 		release(c, w);
 	else if (c->holds && !c->need_holder)
 		renew(c, w);

@@ -1,6 +1,9 @@
 /* See pg_data.h. */
 #include "phoenix-job/pg_data.h"
 
+#include "phoenix-job/pg_core.h"
+
+#include "lib/json.h"
 #include "lib/proc.h"
 
 #include <errno.h>
@@ -107,4 +110,35 @@ int pg_data_prepare(const struct fs *fs, bool standby, struct fault *f)
 	if (standby)
 		return fs_write(fs, PG_DATA "/standby.signal", 0600, "", 0, f) < 0 ? -f->code : 0;
 	return fs_remove(fs, PG_DATA "/standby.signal", f) < 0 ? -f->code : 0;
+}
+
+int pg_data_vote(const struct fs *fs, struct pg_vote *ret, struct fault *f)
+{
+	_str_ struct str text = { 0 };
+	_json_ struct json *j = NULL;
+	const char *holder;
+
+	*ret = (struct pg_vote){ 0 };
+	if (!fs_exists(fs, PG_VOTE_FILE))
+		return 0;
+	if (fs_read(fs, PG_VOTE_FILE, 4096, &text, f) < 0 ||
+	    json_parse(str_text(&text), text.len, &j, f) < 0)
+		return fault_wrap(f, PG_VOTE_FILE);
+	holder = json_str(j, "holder");
+	ret->term = json_int(j, "term", -1);
+	if (ret->term < 0 || !holder || strlen(holder) >= sizeof ret->holder)
+		return fault_set(f, EIO, PG_VOTE_FILE ": holds no vote");
+	memcpy(ret->holder, holder, strlen(holder) + 1);
+	return 0;
+}
+
+int pg_data_keep_vote(const struct fs *fs, const struct pg_vote *vote, struct fault *f)
+{
+	_json_ struct json *j = json_object();
+	_str_ struct str text = { 0 };
+
+	json_set_int(j, "term", vote->term);
+	json_set_str(j, "holder", vote->holder);
+	json_print(j, 0, &text);
+	return fs_write_text(fs, PG_VOTE_FILE, 0600, str_text(&text), f) < 0 ? -f->code : 0;
 }

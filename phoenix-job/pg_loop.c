@@ -200,6 +200,7 @@ static int identity(struct pg_super *s, struct fault *f)
 static int prepare(struct pg_super *s, struct permit *permit, struct fault *f)
 {
 	const struct passwd *user = getpwuid(geteuid());
+	struct pg_vote vote;
 	int lock;
 
 	s->permit = permit;
@@ -209,12 +210,12 @@ static int prepare(struct pg_super *s, struct permit *permit, struct fault *f)
 		return fault_set(f, ENOENT, "user %d has no name in /etc/passwd", (int)geteuid());
 	snprintf(s->user, sizeof s->user, "%s", user->pw_name);
 	if (fs_open(&s->fs, "/", f) < 0 || pg_unit_read(&s->fs, &s->unit, f) < 0 ||
-	    pg_data_open(&s->fs, &lock, f) < 0 || identity(s, f) < 0 ||
-	    pg_files_write(&s->fs, &s->unit, s->user, f) < 0 || pg_write_conf(s, f) < 0 ||
-	    pg_serve_start(s, f) < 0)
+	    pg_data_open(&s->fs, &lock, f) < 0 || pg_data_vote(&s->fs, &vote, f) < 0 ||
+	    identity(s, f) < 0 || pg_files_write(&s->fs, &s->unit, s->user, f) < 0 ||
+	    pg_write_conf(s, f) < 0 || pg_serve_start(s, f) < 0)
 		return -f->code;
 	snprintf(s->addresses[s->unit.self], sizeof s->addresses[0], "%s", s->unit.address);
-	pg_core_start(&s->core, s->unit.self, s->unit.mode, timer_now(), "");
+	pg_core_start(&s->core, s->unit.self, s->unit.mode, timer_now(), "", &vote);
 	new_holder(s);
 	return 0;
 }

@@ -3,6 +3,8 @@
  * another pod has by now is noticed by that. */
 #include "phoenix-job/pg_super.h"
 
+#include "phoenix-job/pg_data.h"
+
 #include "lib/log.h"
 #include "lib/timer.h"
 
@@ -13,6 +15,8 @@
 #define SERVE_MS 1000
 
 static int listener = -1;
+/* One answer at a time, since a vote is on the disk before anybody hears of it. */
+static pthread_mutex_t answering = PTHREAD_MUTEX_INITIALIZER;
 
 static int ask(struct pg_super *s, const char *address, int peer, const struct pg_ask *q,
 	       struct pg_said *ret, struct fault *f)
@@ -77,6 +81,25 @@ void *pg_ask_thread(void *peer_thread)
 	return NULL;
 }
 
+static int answered(struct pg_super *s, const struct pg_ask *q, struct pg_said *said,
+		    struct fault *f)
+{
+	struct pg_vote before, after;
+	int r = 0;
+
+	pthread_mutex_lock(&answering);
+	pthread_mutex_lock(&s->lock);
+	before = s->core.vote;
+	pg_core_ask(&s->core, timer_now(), q, &said->answer);
+	after = s->core.vote;
+	memcpy(said->system, s->system, sizeof said->system);
+	pthread_mutex_unlock(&s->lock);
+	if (before.term != after.term || !str_eq(before.holder, after.holder))
+		r = pg_data_keep_vote(&s->fs, &after, f);
+	pthread_mutex_unlock(&answering);
+	return r;
+}
+
 static int answer(void *user, const char *peer, const char *request, size_t len, struct str *ret)
 {
 	struct pg_super *s = user;
@@ -91,10 +114,10 @@ static int answer(void *user, const char *peer, const char *request, size_t len,
 		log_warn("%s: %s", peer, f.text);
 		return -f.code;
 	}
-	pthread_mutex_lock(&s->lock);
-	pg_core_ask(&s->core, timer_now(), &q, &said.answer);
-	memcpy(said.system, s->system, sizeof said.system);
-	pthread_mutex_unlock(&s->lock);
+	if (answered(s, &q, &said, &f) < 0) {
+		log_error("%s", f.text);
+		return -f.code;
+	}
 	pg_said_print(&said, ret);
 	return 0;
 }
