@@ -94,8 +94,8 @@ static struct json *metadata_of(const struct kind *k, const struct place *at,
 	json_set_str(m, "resourceVersion", meta(old, "resourceVersion"));
 	if (k->generation)
 		json_set_int(m, "generation",
-			     generation +
-				     !same(json_get(old, "spec", NULL), json_get(o, "spec", NULL)));
+			     generation + (!old || !same(json_get(old, "spec", NULL),
+							 json_get(o, "spec", NULL))));
 	return m;
 }
 
