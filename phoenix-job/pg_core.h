@@ -75,6 +75,7 @@ struct pg_lease {
 	bool released;		    /* by its holder, whose PostgreSQL is down; not by an editor */
 	int64_t term, renewals;
 	uint64_t version; /* for compare-and-swap; 0 = it is to be created */
+	char uid[40];	  /* of the object: without it a deleted one would be made again */
 	struct pg_record record;
 };
 

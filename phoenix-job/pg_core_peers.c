@@ -169,8 +169,10 @@ bool pg_core_may_take(struct pg_core *c, int64_t now)
 void pg_core_wish_ask(struct pg_core *c, int64_t now, struct pg_wish *w)
 {
 	struct pg_ask *q = &w->question;
+	/* just taken: nothing goes on before somebody has voted */
+	bool first = c->holds && c->server == PG_STANDBY && !c->voted_us && c->asked < c->taken;
 
-	if (now - c->asked < pg_times.renew_ms)
+	if (now - c->asked < pg_times.renew_ms && !first)
 		return;
 	c->asked = now;
 	*q = (struct pg_ask){ .from = c->self, .term = c->seen.term, .place = c->place };

@@ -62,6 +62,7 @@ void pg_lease_read(const struct json *object, struct pg_lease *ret)
 	ret->released = !ret->holder[0] && str_eq(json_str(notes, RELEASED), "true");
 	ret->term = json_int(spec, "leaseTransitions", 0);
 	ret->renewals = number(json_str(notes, RENEWALS));
+	snprintf(ret->uid, sizeof ret->uid, "%s", json_str(meta, "uid") ?: "");
 	ret->version = (uint64_t)number(json_str(meta, "resourceVersion"));
 	read_record(json_str(notes, RECORD), &ret->record);
 }
@@ -120,6 +121,7 @@ struct json *pg_lease_object(const struct pg_lease *l, const char *ns, const cha
 	json_set_str(meta, "name", "postgres");
 	json_set_str(meta, "namespace", ns);
 	json_set_str(meta, "resourceVersion", l->version ? version : NULL);
+	json_set_str(meta, "uid", l->version && *l->uid ? l->uid : NULL);
 	json_set(meta, "annotations", notes);
 	json_set_str(spec, "holderIdentity", l->holder);
 	json_set_int(spec, "leaseDurationSeconds", pg_times.lease_ms / 1000);
