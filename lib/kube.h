@@ -72,11 +72,25 @@ int kube_delete(struct kube *k, const char *path, const char *uid, const char *r
  * stream an unknown kind or path is waited for, at most 20 s. An outcome that is unknown is applied
  * again: once more does no harm. CHANGED (may be NULL) gets the number of objects made or altered,
  * also when it stops at a fault. */
+struct kube_item {		      /* one document of a stream */
+	const char *kind, *ns, *name; /* ns NULL: it has none */
+	const char *path;	      /* of the object */
+	const char *text;
+	size_t len;
+};
 struct kube_stream {
 	const char *name, *manager;
 	bool force;
 	const char *text;
 	size_t len;
+	/* Asked before each try to apply a document; NOW is what is there (NULL: nothing). 1: apply it,
+	 * 0: leave it as it is, -errno: stop. NULL: all are applied. */
+	int (*wanted)(void *user, const struct kube_item *i, const struct json *now,
+		      struct fault *f);
+	/* Told what an applied document has become; -errno stops. May be NULL. */
+	int (*applied)(void *user, const struct kube_item *i, const struct json *now,
+		       struct fault *f);
+	void *user;
 };
 int kube_apply_stream(struct kube *k, const struct kube_stream *s, int *changed, struct fault *f);
 

@@ -39,25 +39,38 @@ static char *object_path(const struct kube_head *h, const struct kube_kind *kind
 	return str_take(&s);
 }
 
-/* 1: made or altered, 0: was so already. */
+/* What becomes of a document that was looked at. */
+enum outcome { LEFT, SAME, CHANGED };
+
 static int apply_once(struct kube *k, const struct kube_stream *s, const struct kube_head *h,
 		      const struct kube_document *d, struct fault *f)
 {
 	_json_ struct json *before = NULL, *after = NULL;
 	const struct kube_kind *kind = NULL;
 	_free_ char *path = NULL;
+	struct kube_item item;
 	int r = kube_kind_find(k, h->api_version, h->kind, &kind, f);
 
 	if (r < 0)
 		return r;
 	path = object_path(h, kind);
+	item = (struct kube_item){ h->kind, kind->namespaced ? h->ns ?: "default" : NULL,
+				   h->name, path,
+				   d->text, d->len };
 	r = kube_get(k, path, &before, f);
 	if (r < 0 && r != -ENOENT)
 		return r;
+	r = s->wanted ? s->wanted(s->user, &item, before, f) : 1;
+	if (r <= 0)
+		return r < 0 ? r : LEFT;
 	r = kube_apply(k, path, s->manager, s->force, d->text, d->len, &after, f);
+	if (r >= 0 && s->applied)
+		r = s->applied(s->user, &item, after, f);
 	if (r < 0)
 		return r;
-	return !str_eq(kube_meta(before, "resourceVersion"), kube_meta(after, "resourceVersion"));
+	return str_eq(kube_meta(before, "resourceVersion"), kube_meta(after, "resourceVersion"))
+		       ? SAME
+		       : CHANGED;
 }
 
 static int apply_document(struct kube *k, const struct kube_stream *s, const struct kube_head *h,
@@ -101,8 +114,8 @@ int kube_apply_stream(struct kube *k, const struct kube_stream *s, int *changed,
 			fault_wrap(f, "%s: document %d (%s %s)", s->name, d.number, h.kind, h.name);
 			break;
 		}
-		n += r;
-		crds |= str_eq(h.kind, "CustomResourceDefinition");
+		n += r == CHANGED;
+		crds |= r != LEFT && str_eq(h.kind, "CustomResourceDefinition");
 	}
 	if (changed)
 		*changed = n;

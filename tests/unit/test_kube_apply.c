@@ -163,9 +163,8 @@ static const char stream[] =
 	"apiVersion: example.org/v1\nkind: Widget\nmetadata: {name: a, namespace: w}\n---\n"
 	"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c:d}\n";
 
-static int apply(struct api *a, const char *text, int *changed, struct fault *f)
+static int apply_stream(struct api *a, const struct kube_stream *st, int *changed, struct fault *f)
 {
-	struct kube_stream st = { "c.yaml", "phoenix", true, text, strlen(text) };
 	struct kube_config config = { .timeout_ms = 500 };
 	struct stub s = { .handler = api, .user = a };
 	struct kube *k = NULL;
@@ -174,11 +173,18 @@ static int apply(struct api *a, const char *text, int *changed, struct fault *f)
 	stub_start(&s);
 	strv_add(&config.servers, s.url);
 	assert_int_equal(kube_new(&config, &k, NULL), 0);
-	r = kube_apply_stream(k, &st, changed, f);
+	r = kube_apply_stream(k, st, changed, f);
 	kube_freep(&k);
 	strv_free(&config.servers);
 	stub_stop(&s);
 	return r;
+}
+
+static int apply(struct api *a, const char *text, int *changed, struct fault *f)
+{
+	struct kube_stream st = { "c.yaml", "phoenix", true, text, strlen(text) };
+
+	return apply_stream(a, &st, changed, f);
 }
 
 static void test_stream(void **state)
@@ -237,12 +243,68 @@ static void test_stream_faults(void **state)
 	str_free(&a.log);
 }
 
+/* Who asks to be asked: SEEN is what it heard, documents named LEFT are not applied, STOP ends all. */
+struct hooks {
+	const char *left, *stop;
+	struct str seen;
+};
+
+static int wanted(void *user, const struct kube_item *i, const struct json *now, struct fault *f)
+{
+	struct hooks *h = user;
+
+	str_addf(&h->seen, "%s %s %s %s\n", i->kind, i->ns ?: "-", i->path, now ? "there" : "new");
+	if (str_eq(i->name, h->stop))
+		return fault_set(f, ECANCELED, "enough");
+	return !str_eq(i->name, h->left);
+}
+
+static int applied(void *user, const struct kube_item *i, const struct json *now, struct fault *f)
+{
+	struct hooks *h = user;
+
+	(void)f;
+	str_addf(&h->seen, "%s is version %s\n", i->name, kube_meta(now, "resourceVersion"));
+	return 0;
+}
+
+static void test_hooks(void **state)
+{
+	struct hooks h = { .left = "widgets.example.org", .stop = "c:d" };
+	struct kube_stream st = { .name = "c.yaml",
+				  .manager = "phoenix",
+				  .text = stream,
+				  .len = strlen(stream),
+				  .wanted = wanted,
+				  .applied = applied,
+				  .user = &h };
+	struct api a = { .crd = 1 };
+	struct fault f = { 0 };
+	int changed = -1;
+
+	(void)state;
+	assert_int_equal(apply_stream(&a, &st, &changed, &f), -ECANCELED);
+	assert_int_equal(changed, 2);
+	assert_string_equal(f.text, "c.yaml: document 4 (ConfigMap c:d): enough");
+	assert_string_equal(a.log.p, "/api/v1/namespaces/w\n"
+				     "/apis/example.org/v1/namespaces/w/widgets/a\n");
+	assert_string_equal(h.seen.p,
+			    "Namespace - /api/v1/namespaces/w there\nw is version 1\n"
+			    "CustomResourceDefinition - /apis/apiextensions.k8s.io/v1/"
+			    "customresourcedefinitions/widgets.example.org there\n"
+			    "Widget w /apis/example.org/v1/namespaces/w/widgets/a there\n"
+			    "a is version 2\n"
+			    "ConfigMap default /api/v1/namespaces/default/configmaps/c:d there\n");
+	str_free(&h.seen);
+	str_free(&a.log);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_documents),     cmocka_unit_test(test_head),
 		cmocka_unit_test(test_head_refused),  cmocka_unit_test(test_stream),
-		cmocka_unit_test(test_stream_faults),
+		cmocka_unit_test(test_stream_faults), cmocka_unit_test(test_hooks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
