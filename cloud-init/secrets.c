@@ -76,6 +76,25 @@ static void read_nodes(struct schema *s, const char *path, const struct yaml *y,
 		"k3s." key ".key", SCHEMA_SECRET, AT(member##_key), KEY, .check = check_key, \
 									 .required = true    \
 	}
+/* What came later than the rest: `phoenix init --secrets` issues it into an older file, and a node
+ * lives with a seed of then. */
+#define LATER_ROWS(key, member)                                                      \
+	{ key ".certificate", SCHEMA_SECRET, AT(member), CERTIFICATE,                \
+	  .check = check_certificate },                                              \
+	{                                                                            \
+		key ".key", SCHEMA_SECRET, AT(member##_key), KEY, .check = check_key \
+	}
+#define PEER_ROWS(i)                                                                          \
+	{ "database.postgres-" #i ".certificate", SCHEMA_SECRET, AT(database_peer[i]),        \
+	  CERTIFICATE, .check = check_certificate },                                          \
+	{                                                                                     \
+		"database.postgres-" #i ".key", SCHEMA_SECRET, AT(database_peer_key[i]), KEY, \
+			.check = check_key                                                    \
+	}
+#define LATER_PASSWORD(key, member)                                                            \
+	{                                                                                      \
+		"passwords." key, SCHEMA_SECRET, AT(member), PASSWORD, .check = check_password \
+	}
 #define PASSWORD_ROW(key, member)                                                               \
 	{                                                                                       \
 		"passwords." key, SCHEMA_SECRET, AT(member), PASSWORD, .check = check_password, \
@@ -101,6 +120,11 @@ const struct schema_field secrets_fields[] = {
 	CA_ROWS("etcd_peer_ca", etcd_peer_ca),
 	{ "k3s.service_key", SCHEMA_SECRET, AT(service_key), KEY, .check = check_key,
 	  .required = true },
+	LATER_ROWS("database.ca", database_ca),
+	LATER_ROWS("database.server", database_server),
+	PEER_ROWS(0),
+	PEER_ROWS(1),
+	PEER_ROWS(2),
 	PASSWORD_ROW("gitea_admin", gitea_admin_password),
 	PASSWORD_ROW("gitea_secret_key", gitea_secret_key),
 	PASSWORD_ROW("postgres", postgres_password),
@@ -108,6 +132,9 @@ const struct schema_field secrets_fields[] = {
 	PASSWORD_ROW("gitea_database", gitea_database_password),
 	PASSWORD_ROW("pooler", pooler_password),
 	PASSWORD_ROW("valkey", valkey_password),
+	LATER_PASSWORD("pgbauth", pgbauth_password),
+	LATER_PASSWORD("pgpool", pgpool_password),
+	LATER_PASSWORD("route", route_password),
 	PASSWORD_ROW("backup", backup_passphrase),
 	{ "s3.access_key", SCHEMA_SECRET, AT(s3_access_key), "the access key of the bucket",
 	  .check = check_access },

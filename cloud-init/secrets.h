@@ -8,6 +8,7 @@ struct node_secrets {
 	char *cert, *key; /* the node's certificate and key for the node exchange, PEM; NULL where
 			     it is another node's */
 };
+#define DATABASE_PODS 3
 struct secrets {
 	char *cluster; /* name of the cluster that these belong to */
 	char *token;   /* K3s's: K10…::server:password, checked against server_ca */
@@ -19,11 +20,17 @@ struct secrets {
 	char *server_ca, *server_ca_key, *client_ca, *client_ca_key, *request_header_ca,
 		*request_header_ca_key;
 	char *etcd_server_ca, *etcd_server_ca_key, *etcd_peer_ca, *etcd_peer_ca_key;
-	char *service_key;			       /* SEC1 */
+	char *service_key; /* SEC1 */
+	/* The database's own CA: the pods know each other, and their clients them, by what it
+	 * signed. Every node's seed has the certificates, since any node may install them. */
+	char *database_ca, *database_ca_key;	     /* key only on the workstation */
+	char *database_server, *database_server_key; /* PostgreSQL's and the poolers' */
+	char *database_peer[DATABASE_PODS], *database_peer_key[DATABASE_PODS]; /* postgres-0… */
 	char *gitea_admin_password, *gitea_secret_key; /* the second encrypts columns: without it a
 							  restored database is useless */
 	char *postgres_password, *repmgr_password, *gitea_database_password, *pooler_password,
 		*valkey_password;
+	char *pgbauth_password, *pgpool_password, *route_password;
 	char *backup_passphrase;	     /* encrypts the backups */
 	char *s3_access_key, *s3_secret_key; /* NULL without backup.s3 */
 };

@@ -105,6 +105,49 @@ static void check_exchange(struct checking *x, const struct secrets *s,
 		check_node(x, s, c, i, root, scope, self);
 }
 
+/* What a seed of an older program has not, is missed when it is needed. */
+static void check_database(struct checking *x, struct secrets *s, enum secrets_scope scope)
+{
+	char owner[128];
+	const char *root = check_pair(x, "database.ca", s->database_ca, s->database_ca_key,
+				      s->database_ca, true, owner)
+				   ? s->database_ca
+				   : NULL;
+
+	if (scope == SECRETS_CLUSTER && !s->database_ca)
+		wrong(x, "database.ca", "is missing; " REMEDY);
+	if (scope != SECRETS_NODE && s->database_ca && !s->database_ca_key)
+		wrong(x, "database.ca.key", "is missing; it signs the database's certificates");
+	if (scope == SECRETS_NODE && s->database_ca_key)
+		wrong(x, "database.ca.key", "has no business in a seed");
+	for (size_t i = 0; i < DATABASE_CERT_COUNT; i++) {
+		const struct database_cert *d = &database_certs[i];
+		const char *cert = *secrets_member(s, d->cert),
+			   *key = *secrets_member(s, d->cert_key);
+		_free_ char *path = mem_printf("database.%s", d->key),
+			    *cert_path = mem_printf("%s.certificate", path);
+
+		if (!cert != !key || (!cert && scope == SECRETS_CLUSTER))
+			wrong(x, path, "is missing or not whole; " REMEDY);
+		if (check_pair(x, path, cert, key, root, false, owner) &&
+		    !str_eq(owner, d->common_name))
+			wrong(x, cert_path, "is the certificate of another");
+	}
+}
+
+static void check_passwords(const struct checking *x, const struct secrets *s)
+{
+	const struct {
+		const char *path, *value;
+	} later[] = { { "passwords.pgbauth", s->pgbauth_password },
+		      { "passwords.pgpool", s->pgpool_password },
+		      { "passwords.route", s->route_password } };
+
+	for (size_t i = 0; i < ARRAY_LEN(later); i++)
+		if (!later[i].value)
+			wrong(x, later[i].path, "is missing; " REMEDY);
+}
+
 static void check_k3s(struct checking *x, struct secrets *s, enum secrets_scope scope)
 {
 	_secret_ struct str token = { 0 };
@@ -152,6 +195,9 @@ void secrets_check(struct schema *sc, const char *prefix, struct secrets *s,
 	}
 	check_exchange(&x, s, c, scope, self);
 	check_k3s(&x, s, scope);
+	check_database(&x, s, scope);
+	if (scope == SECRETS_CLUSTER)
+		check_passwords(&x, s);
 	crypto_root_free(&x.root);
 	if (scope == SECRETS_PARTIAL)
 		return;

@@ -13,6 +13,15 @@ struct k3s_ca {
 };
 #define K3S_CA_COUNT 5
 extern const struct k3s_ca k3s_cas[K3S_CA_COUNT];
+/* A certificate below the database's CA: its name in secrets.yaml, whose it is, other names that it is
+ * good for, and its two members in the struct. */
+struct database_cert {
+	const char *key, *common_name;
+	const char *const *dns;
+	size_t cert, cert_key;
+};
+#define DATABASE_CERT_COUNT (DATABASE_PODS + 1)
+extern const struct database_cert database_certs[DATABASE_CERT_COUNT];
 static inline char **secrets_member(struct secrets *s, size_t offset)
 {
 	return (char **)((char *)s + offset);

@@ -1,5 +1,6 @@
 /* Makes the secrets of a cluster: K3s's own CAs (root, one intermediate, five CAs below it, as
- * K3s's documentation has them), a CA apart for the exchange between the nodes, and passwords. See
+ * K3s's documentation has them), a CA apart for the exchange between the nodes, one for the database,
+ * and passwords. See
  * secrets.h. */
 #include "cloud-init/secrets_internal.h"
 
@@ -24,6 +25,27 @@ const struct k3s_ca k3s_cas[K3S_CA_COUNT] = {
 	CA("etcd_peer_ca", "etcd-peer-ca", etcd_peer_ca),
 };
 
+#define PEER(i)                                                                                   \
+	{                                                                                         \
+		"postgres-" #i, "postgres-" #i, NULL, offsetof(struct secrets, database_peer[i]), \
+			offsetof(struct secrets, database_peer_key[i])                            \
+	}
+#define IN_DATABASE(name) name, name ".database.svc", name ".database.svc.cluster.local"
+static const char *const server_names[] = { "*.postgres.database.svc",
+					    "*.postgres.database.svc.cluster.local",
+					    IN_DATABASE("postgres"),
+					    IN_DATABASE("pooler"),
+					    IN_DATABASE("pooler-session"),
+					    "localhost",
+					    NULL };
+const struct database_cert database_certs[DATABASE_CERT_COUNT] = {
+	PEER(0),
+	PEER(1),
+	PEER(2),
+	{ "server", "postgres", server_names, offsetof(struct secrets, database_server),
+	  offsetof(struct secrets, database_server_key) },
+};
+
 /* A new key and its certificate, appended to CERT and KEY; no issuer: signed by itself. */
 static int make_pair(const struct cert_request *rq, const char *issuer, const char *issuer_key,
 		     struct str *cert, struct str *key, struct fault *f)
@@ -43,6 +65,20 @@ static int make_ca(const char *cluster, const char *name, const char *issuer,
 	};
 
 	return make_pair(&rq, issuer, issuer_key, cert, key, f);
+}
+
+/* A CA that nothing else signed. */
+static int make_ca_apart(const char *cluster, const char *name, char **cert, char **key,
+			 struct fault *f)
+{
+	_secret_ struct str new_cert = { 0 }, new_key = { 0 };
+	int r = make_ca(cluster, name, NULL, NULL, &new_cert, &new_key, f);
+
+	if (r < 0)
+		return r;
+	*cert = str_take(&new_cert);
+	*key = str_take(&new_key);
+	return 0;
 }
 
 static int make_k3s(struct secrets *s, const char *cluster, struct fault *f)
@@ -90,26 +126,57 @@ static int make_token(struct secrets *s, struct fault *f)
 	return 0;
 }
 
-static int make_node(struct secrets *s, int i, const struct node_config *n, const char *cluster,
-		     struct fault *f)
+/* Who serves and asks by the same certificate. DNS has a NULL at its end. No address: it may change,
+ * the name is what peers ask for. */
+static int make_identity(const char *name, const char *cluster, const char *const *dns,
+			 const char *ca, const char *ca_key, char **cert, char **key,
+			 struct fault *f)
 {
-	const char *dns[] = {
-		n->name, NULL
-	}; /* no address: it may change, the name is what peers ask for */
-	struct cert_request rq = { .common_name = n->name,
+	struct cert_request rq = { .common_name = name,
 				   .organization = cluster,
 				   .days = NODE_DAYS,
 				   .dns = dns,
 				   .server = true,
 				   .client = true };
-	_secret_ struct str cert = { 0 }, key = { 0 };
-	int r = make_pair(&rq, s->exchange_ca, s->exchange_ca_key, &cert, &key, f);
+	_secret_ struct str new_cert = { 0 }, new_key = { 0 };
+	int r = make_pair(&rq, ca, ca_key, &new_cert, &new_key, f);
 
 	if (r < 0)
 		return r;
-	s->nodes[i].cert = str_take(&cert);
-	s->nodes[i].key = str_take(&key);
+	*cert = str_take(&new_cert);
+	*key = str_take(&new_key);
 	return 0;
+}
+
+static int make_node(struct secrets *s, int i, const struct node_config *n, const char *cluster,
+		     struct fault *f)
+{
+	const char *dns[] = { n->name, NULL };
+
+	return make_identity(n->name, cluster, dns, s->exchange_ca, s->exchange_ca_key,
+			     &s->nodes[i].cert, &s->nodes[i].key, f);
+}
+
+/* Returns how many were missing. */
+static int make_database(struct secrets *s, const char *cluster, struct fault *f)
+{
+	int r = 0, made = 0;
+
+	if (!s->database_ca && ++made)
+		r = make_ca_apart(cluster, "phoenix-database-ca", &s->database_ca,
+				  &s->database_ca_key, f);
+	for (size_t i = 0; r >= 0 && i < DATABASE_CERT_COUNT; i++) {
+		const struct database_cert *d = &database_certs[i];
+		const char *own[] = { d->common_name, NULL };
+
+		if (*secrets_member(s, d->cert))
+			continue;
+		made++;
+		r = make_identity(d->common_name, cluster, d->dns ? d->dns : own, s->database_ca,
+				  s->database_ca_key, secrets_member(s, d->cert),
+				  secrets_member(s, d->cert_key), f);
+	}
+	return r < 0 ? r : made;
 }
 
 static int make_passwords(struct secrets *s)
@@ -117,7 +184,9 @@ static int make_passwords(struct secrets *s)
 	char **passwords[] = { &s->gitea_admin_password, &s->postgres_password,
 			       &s->repmgr_password,	 &s->gitea_database_password,
 			       &s->pooler_password,	 &s->valkey_password,
-			       &s->backup_passphrase,	 &s->gitea_secret_key };
+			       &s->pgbauth_password,	 &s->pgpool_password,
+			       &s->route_password,	 &s->backup_passphrase,
+			       &s->gitea_secret_key };
 	int made = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(passwords); i++) {
@@ -130,18 +199,6 @@ static int make_passwords(struct secrets *s)
 	return made;
 }
 
-static int make_exchange(struct secrets *s, const char *cluster, struct fault *f)
-{
-	_secret_ struct str ca = { 0 }, key = { 0 };
-	int r = make_ca(cluster, "phoenix-exchange-ca", NULL, NULL, &ca, &key, f);
-
-	if (r < 0)
-		return r;
-	s->exchange_ca = str_take(&ca);
-	s->exchange_ca_key = str_take(&key);
-	return 0;
-}
-
 int secrets_issue(struct secrets *s, const struct cluster_config *c, struct fault *f)
 {
 	int made = make_passwords(s), r = 0;
@@ -149,7 +206,8 @@ int secrets_issue(struct secrets *s, const struct cluster_config *c, struct faul
 	if (!s->cluster)
 		s->cluster = mem_strdup(c->name);
 	if (!s->exchange_ca && ++made)
-		r = make_exchange(s, c->name, f);
+		r = make_ca_apart(c->name, "phoenix-exchange-ca", &s->exchange_ca,
+				  &s->exchange_ca_key, f);
 	if (r >= 0 && !s->root_ca && ++made)
 		r = make_k3s(s, c->name, f);
 	if (r >= 0 && !s->token && ++made)
@@ -157,5 +215,7 @@ int secrets_issue(struct secrets *s, const struct cluster_config *c, struct faul
 	for (int i = 0; r >= 0 && i < NODE_COUNT; i++)
 		if (!s->nodes[i].cert && ++made)
 			r = make_node(s, i, &c->nodes[i], c->name, f);
-	return r < 0 ? r : made;
+	if (r >= 0)
+		r = make_database(s, c->name, f);
+	return r < 0 ? r : made + r;
 }

@@ -86,7 +86,7 @@ void secrets_write_node(const struct secrets *s, const struct cluster_config *c,
 {
 	struct secrets part = *s; /* borrows every text */
 
-	part.exchange_ca_key = part.root_ca_key = NULL;
+	part.exchange_ca_key = part.root_ca_key = part.database_ca_key = NULL;
 	for (int i = 0; i < NODE_COUNT; i++)
 		if (i != self)
 			part.nodes[i] = (struct node_secrets){ 0 };

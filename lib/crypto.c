@@ -237,6 +237,20 @@ bool crypto_key_is_sec1(const char *pem)
 	return sec1;
 }
 
+void crypto_base64(const void *data, size_t n, struct str *out)
+{
+	const unsigned char *p = data;
+
+	/* in pieces of whole groups, on the stack: what is encoded is mostly secret */
+	for (size_t at = 0; at < n; at += 48) {
+		int piece = n - at < 48 ? (int)(n - at) : 48;
+		unsigned char text[65];
+
+		str_add_n(out, text, (size_t)EVP_EncodeBlock(text, p + at, piece));
+		OPENSSL_cleanse(text, sizeof text);
+	}
+}
+
 bool crypto_base64_decode(const char *text, size_t n, struct str *out)
 {
 	static const char digits[] =

@@ -11,6 +11,8 @@ int crypto_random(void *buf, size_t n, struct fault *f);
 /* N random bytes as lower-case hex (2N digits), or N random letters and digits. Caller's. */
 char *crypto_random_hex(size_t n);
 char *crypto_random_word(size_t n);
+/* Appends N bytes as base64, in one line. */
+void crypto_base64(const void *data, size_t n, struct str *out);
 /* Base64 of whole groups of four, without spaces or lines. False: it is none; OUT is then as it
  * was. */
 bool crypto_base64_decode(const char *text, size_t n, struct str *out);

@@ -312,9 +312,30 @@ static void openssl_agrees(void **state)
 }
 
 #define WITH_CHAIN(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+static void test_base64(void **state)
+{
+	char text[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof text; i++)
+		text[i] = (char)(i * 7);
+	for (size_t n = 0; n < sizeof text; n++) {
+		_str_ struct str encoded = { 0 }, back = { 0 };
+
+		crypto_base64(text, n, &encoded);
+		assert_int_equal(encoded.len, (n + 2) / 3 * 4);
+		if (n) {
+			assert_true(crypto_base64_decode(encoded.p, encoded.len, &back));
+			assert_int_equal(back.len, n);
+			assert_memory_equal(back.p, text, n);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_base64),
 		cmocka_unit_test(random_is_random),
 		cmocka_unit_test(digests),
 		cmocka_unit_test(keys_have_their_form),

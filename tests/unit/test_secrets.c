@@ -64,6 +64,8 @@ static void test_node_part(void **state)
 	assert_int_equal(secrets_read("s", y, "secrets", config, SECRETS_NODE, 1, &s, &d), 0);
 	assert_null(s->exchange_ca_key);
 	assert_null(s->root_ca_key);
+	assert_null(s->database_ca_key);
+	assert_string_equal(s->database_peer_key[2], issued->database_peer_key[2]);
 	assert_null(s->nodes[0].cert);
 	assert_null(s->nodes[2].key);
 	assert_string_equal(s->nodes[1].key, issued->nodes[1].key);
@@ -86,7 +88,7 @@ static void test_whole_file_is_no_seed(void **state)
 	secrets_write(issued, config, 0, &text);
 	assert_int_equal(yaml_parse("s", text.p, text.len, &y, &d), 0);
 	assert_int_equal(secrets_read("s", y, "", config, SECRETS_NODE, 0, &s, &d), -EINVAL);
-	assert_int_equal(d.lines.n, 4); /* two CA keys, two other nodes */
+	assert_int_equal(d.lines.n, 5); /* three CA keys, two other nodes */
 }
 
 /* The form of K3s's CAs: each below one root by an intermediate; the token names that root. */
@@ -119,6 +121,81 @@ static void test_reissue(void **state)
 	assert_int_equal(secrets_issue(issued, config, &f), 1);
 	assert_string_equal(issued->nodes[0].key, kept);
 	assert_string_not_equal(issued->nodes[2].key, old);
+}
+
+/* The pods know each other by their names in certificates of a CA that signs nothing else. */
+static void test_database(void **state)
+{
+	static const char *const names[] = { "postgres-0", "postgres-1", "postgres-2" };
+	struct cert_info info;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		assert_int_equal(crypto_cert_info(issued->database_peer[i], &info, NULL), 0);
+		assert_string_equal(info.common_name, names[i]);
+		assert_int_equal(
+			crypto_cert_verify(issued->database_peer[i], issued->database_ca, -1, NULL),
+			0);
+		assert_int_equal(crypto_key_matches(issued->database_peer[i],
+						    issued->database_peer_key[i], NULL),
+				 0);
+	}
+	assert_int_equal(crypto_cert_verify(issued->database_server, issued->database_ca, -1, NULL),
+			 0);
+	assert_int_equal(crypto_cert_verify(issued->database_server, issued->exchange_ca, -1, NULL),
+			 -EACCES);
+}
+
+/* Mistakes that the text TEXT has for SCOPE. */
+static size_t mistakes(const struct str *text, enum secrets_scope scope, int self)
+{
+	_secrets_ struct secrets *s = NULL;
+	_diags_ struct diags d = { 0 };
+	_yaml_ struct yaml *y = NULL;
+
+	assert_int_equal(yaml_parse("s", text->p, text->len, &y, &d), 0);
+	if (secrets_read("s", y, "", config, scope, self, &s, &d) == 0)
+		assert_int_equal(d.lines.n, 0);
+	return d.lines.n;
+}
+
+/* A file of a program that knew no database: `init --secrets` completes it, `check` and `seed` say
+ * what is missing; a node goes on with its seed. */
+static void test_file_of_an_older_program(void **state)
+{
+	struct secrets old = *issued;
+	_str_ struct str whole = { 0 }, seed = { 0 }, foreign = { 0 };
+	struct fault f = { 0 };
+	char *ca;
+
+	(void)state;
+	old.database_ca = old.database_ca_key = old.database_server = old.database_server_key =
+		NULL;
+	old.pgbauth_password = old.pgpool_password = old.route_password = NULL;
+	for (int i = 0; i < DATABASE_PODS; i++)
+		old.database_peer[i] = old.database_peer_key[i] = NULL;
+	secrets_write(&old, config, 0, &whole);
+	assert_int_equal(mistakes(&whole, SECRETS_PARTIAL, -1), 0);
+	assert_int_equal(mistakes(&whole, SECRETS_CLUSTER, -1), 8);
+	secrets_write_node(&old, config, 0, 0, &seed);
+	assert_int_equal(mistakes(&seed, SECRETS_NODE, 0), 0);
+	assert_int_equal(secrets_issue(&old, config, &f), 8);
+	/* the server's certificate of another CA */
+	ca = old.database_server;
+	old.database_server = issued->database_server;
+	secrets_write(&old, config, 0, &foreign);
+	assert_int_equal(mistakes(&foreign, SECRETS_CLUSTER, -1), 2);
+	free(ca);
+	free(old.database_ca);
+	free(old.database_ca_key);
+	free(old.database_server_key);
+	free(old.pgbauth_password);
+	free(old.pgpool_password);
+	free(old.route_password);
+	for (int i = 0; i < DATABASE_PODS; i++) {
+		free(old.database_peer[i]);
+		free(old.database_peer_key[i]);
+	}
 }
 
 static void test_no_description(void **state)
@@ -188,6 +265,8 @@ int main(void)
 		cmocka_unit_test(test_node_part),
 		cmocka_unit_test(test_whole_file_is_no_seed),
 		cmocka_unit_test(test_k3s_form),
+		cmocka_unit_test(test_database),
+		cmocka_unit_test(test_file_of_an_older_program),
 		cmocka_unit_test(test_no_description),
 		cmocka_unit_test(test_reissue),
 		cmocka_unit_test(test_yaml_written),
