@@ -20,6 +20,7 @@
 #define K3S_CONFIG_DIR "/etc/rancher/k3s/config.yaml.d"
 #define K3S_TOKEN "/etc/rancher/k3s/token"
 #define IMAGES "/usr/share/threephoenix/images" /* those that come with the system */
+#define MANIFESTS "/usr/share/threephoenix/manifests" /* what is installed into the cluster */
 #define PHOENIX_DIR "/etc/phoenix"
 #define FIREWALL_FILE PHOENIX_DIR "/firewall.nft"
 #define VIP_CHECK "/etc/keepalived/phoenix-check"
