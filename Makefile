@@ -91,11 +91,15 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_DRIVER) $(BUILD)/libphoenix.a
 	$(SAY) TEST $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(FUZZ_DRIVER) $(BUILD)/libphoenix.a $(ALL_LIBS)
 
+# What a node installs into the cluster, of firstboot/manifests: each once the programs in it are there.
+MANIFESTS := 10-base.yaml
+
 # What goes where: SOURCE:FOLDER:NAME. A folder without files of its kind installs none.
 INSTALL := $(foreach f,$(wildcard units/*.service),$(f):lib/systemd/system:$(notdir $(f))) \
            $(foreach f,$(wildcard units/*.tmpfiles),$(f):lib/tmpfiles.d:$(basename $(notdir $(f))).conf) \
            $(foreach f,$(wildcard docs/man/*.1),$(f):share/man/man1:$(notdir $(f))) \
            $(foreach f,$(wildcard docs/man/*.5),$(f):share/man/man5:$(notdir $(f))) \
+           $(foreach f,$(MANIFESTS),firstboot/manifests/$(f):share/threephoenix/manifests:$(f)) \
            docs/completion/phoenix.bash:share/bash-completion/completions:phoenix
 
 install: all ## program, units, man pages, completion below $(DESTDIR)$(PREFIX)

@@ -53,6 +53,7 @@ struct daemon {
 	size_t stuck; /* step that was not done last time: a new one begins with short waits */
 	int64_t stuck_since;  /* since when it is that one */
 	bool ready;	      /* READY=1 was sent */
+	bool whole;	      /* the last pass through the whole table found nothing wrong */
 	int64_t full_pass;    /* when the whole table was last gone through */
 	int64_t next_cluster; /* when to ask the others again while the own K3s starts */
 	int64_t next_seed;    /* when to look for a corrected seed */
@@ -133,11 +134,13 @@ static int look_again(struct daemon *d, struct fault *f)
 			r = engine_step(&d->engine, "k3s", f);
 		if (r < 0)
 			d->next_cluster = k3s_is_running() ? d->next_cluster : 0;
-		if (r < 0 || d->ready)
+		if (r < 0 || (d->ready && d->whole))
 			return r;
 	}
 	d->full_pass = timer_now();
-	return engine_pass(&d->engine, f);
+	r = engine_pass(&d->engine, f);
+	d->whole = r == 0;
+	return r;
 }
 
 /* A corrected seed is taken up by starting over: half of the program holds what it read from the

@@ -24,5 +24,6 @@ const struct step steps[] = {
 	STEP(k3s, "k3s", "K3s is truly ready and this node a voter", true),
 	STEP(vip, "vip", "keepalived floats the shared address", true),
 	STEP(scrub, "scrub", "no secret stays on the seed medium", false),
+	STEP(components, "components", "what runs in the cluster is installed and ready", true),
 	{ 0 },
 };

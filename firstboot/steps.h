@@ -22,6 +22,7 @@ STEP_DECLARE(k3s_config);
 STEP_DECLARE(images);
 STEP_DECLARE(vip);
 STEP_DECLARE(scrub);
+STEP_DECLARE(components);
 STEP_DECLARE(exchange);
 STEP_DECLARE(cluster);
 STEP_DECLARE(k3s);

@@ -6,7 +6,8 @@
 # list: full
 # limit: 900
 
-lone() { [ "$(voters_of "$A" "$A")" = "$A" ] && is_ready "$A"; }
+# All but what runs in the cluster, which waits for the others.
+lone() { [ "$(voters_of "$A" "$A")" = "$A" ] && tells "$A" 'components: waits until the cluster is whole'; }
 
 old_disk() {
 	lab cut "$A"

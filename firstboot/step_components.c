@@ -1,0 +1,138 @@
+/* Step `components`: what runs in the cluster (components.h). Waits until the cluster is whole: what is
+ * spread over the nodes when only one of them is there stays where it is. */
+#include "firstboot/cluster.h"
+#include "firstboot/components.h"
+#include "firstboot/paths.h"
+#include "firstboot/plan.h"
+#include "firstboot/steps.h"
+#include "lib/crypto.h"
+#include "lib/log.h"
+
+#include <errno.h>
+
+#define LONG_MS 600000 /* a wait worth a warning; it goes on */
+
+/* One for the life of this process, as in stale.c. */
+static struct lease turn = { .ns = "kube-system",
+			     .name = "phoenix-install",
+			     .duration_ms = INSTALL_LEASE_MS };
+
+/* Nothing is given up, but a wait of ten minutes is told once, at a level that somebody sees. R is what
+ * a look or a try ended with. */
+static void tell_long(int r, const char *text)
+{
+	static int64_t since;
+	static bool told;
+
+	if (r == 0)
+		since = 0;
+	if (r != -EAGAIN)
+		return;
+	if (!since) {
+		since = timer_now();
+		told = false;
+	}
+	if (told || timer_now() - since < LONG_MS)
+		return;
+	told = true;
+	log_warn("components: not there after %d minutes, goes on waiting: %s", LONG_MS / 60000,
+		 text);
+}
+
+struct scene {
+	struct components all;
+	struct kube *kube;
+	const char *nodes[NODE_COUNT + 1];
+	char not_yet[WHY_LEN];
+};
+
+/* The voters, by etcd's own list; a node that an operator has declared destroyed is not waited for. */
+static void voters(const struct agent *a, struct scene *s)
+{
+	_strv_ struct strv absent = { 0 };
+	int n = 0;
+
+	for (int i = 0; i < NODE_COUNT; i++) {
+		bool votes = false;
+
+		for (int v = 0; v < a->me.n_voters; v++)
+			votes |= a->me.voters[v].node == i;
+		if (votes)
+			s->nodes[n++] = agent_node(a, i)->name;
+		else if (!a->rec.words.missing[i])
+			strv_add(&absent, agent_node(a, i)->name);
+	}
+	if (absent.n || n < 2) {
+		_free_ char *who = strv_sentence(&absent);
+
+		snprintf(s->not_yet, sizeof s->not_yet,
+			 "waits until the cluster is whole: %d of %d nodes are voters%s%s", n,
+			 NODE_COUNT, absent.n ? ", not yet " : "", absent.n ? who : "");
+	}
+}
+
+static void scene_free(struct scene *s)
+{
+	components_free(&s->all);
+	kube_freep(&s->kube);
+}
+
+/* IN and S are filled; S is to be freed whatever the result. */
+static int scene_set(struct boot *b, struct scene *s, struct install *in, struct fault *f)
+{
+	const struct agent *a = b->agent;
+	int r = components_load(&b->fs, MANIFESTS, boot_config(b), b->seed->secrets, &s->all, f);
+
+	if (r == 0)
+		r = admin_kube(a, b->seed->self, &s->kube, f);
+	if (r < 0)
+		return r;
+	if (!turn.holder) {
+		_free_ char *nonce = crypto_random_hex(4);
+
+		turn.holder = mem_printf("%s/%s", boot_node(b)->name, nonce);
+	}
+	voters(a, s);
+	*in = (struct install){ .kube = s->kube,
+				.all = &s->all,
+				.lease = &turn,
+				.node = boot_node(b)->name,
+				.nodes = s->nodes,
+				.not_yet = *s->not_yet ? s->not_yet : NULL };
+	return 0;
+}
+
+int step_components_check(struct boot *b, struct fault *f)
+{
+	_str_ struct str why = { 0 };
+	struct scene s = { 0 };
+	struct install in;
+	int r;
+
+	if (!b->agent)
+		return plan_ask_daemon(b, "components",
+				       "what runs in the cluster is installed when it is whole");
+	r = scene_set(b, &s, &in, f);
+	if (r == 0)
+		r = components_check(&in, &why, f);
+	scene_free(&s);
+	tell_long(r, f->text);
+	if (r > 0)
+		return step_needed(b, "%.390s", str_text(&why));
+	if (r == 0 && why.len)
+		step_note(b, "%.390s", why.p);
+	return r;
+}
+
+int step_components_apply(struct boot *b, struct fault *f)
+{
+	struct scene s = { 0 };
+	struct install in;
+	int r = scene_set(b, &s, &in, f);
+
+	if (r == 0)
+		r = components_apply(&in, f);
+	scene_free(&s);
+	tell_long(r, f->text);
+	return r;
+}
