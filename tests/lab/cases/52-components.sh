@@ -97,6 +97,7 @@ check_installed() {
 	must_be "ready pods of the second" "$(get "$A" deployment second .status.readyReplicas)" 3
 	must_be "holder of the Lease" "$(holder "$A")" ''
 	must "the Lease says what was installed" test -n "$(lease "$A" '.metadata.annotations.phoenix/installed')"
+	must "nothing is left to be done" nothing_left "$A"
 	before=$(versions)
 	look_again
 	must_be "what a later look has changed" "$(versions)" "$before"
