@@ -77,6 +77,28 @@ bool pg_process_kill_all(void)
 	return any;
 }
 
+bool pg_process_lacks_wal(const struct pg_process *p)
+{
+	_free_ char *path = mem_printf("/proc/%d/task/%d/children", (int)p->pid, (int)p->pid);
+	FILE *children = fopen(path, "re");
+	bool yes = false;
+	int pid;
+
+	while (children && !yes && fscanf(children, "%d", &pid) == 1) {
+		_free_ char *file = mem_printf("/proc/%d/cmdline", pid);
+		FILE *title = fopen(file, "re");
+		char text[256] = "";
+
+		if (title && fgets(text, sizeof text, title))
+			yes = strstr(text, "startup waiting for") != NULL;
+		if (title)
+			fclose(title);
+	}
+	if (children)
+		fclose(children);
+	return yes;
+}
+
 /* One whose parent is not yet reaped shows no exe any more. */
 static void clear(struct pg_process *p)
 {

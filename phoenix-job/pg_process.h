@@ -20,5 +20,7 @@ bool pg_process_runs(struct pg_process *p);
 /* Fast, and when it takes longer than FAST_MS at once, and when that takes too long it is killed;
  * FAST_MS 0: killed. Afterwards none of its processes is left. */
 void pg_process_stop(struct pg_process *p, int fast_ms);
+/* It waits for WAL that is not on the disk: by what its startup process calls itself. */
+bool pg_process_lacks_wal(const struct pg_process *p);
 /* Every process of PostgreSQL in this pod, at once. True: there was one. */
 bool pg_process_kill_all(void);

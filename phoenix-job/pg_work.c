@@ -19,11 +19,12 @@
 #define PROMOTE_MS 10000
 #define PARTED_MS 15000 /* a primary is there, and a standby does not come to stream from it */
 #define AGAIN_MS 5000
+#define LACKS_MS 5000
 
 struct hand {
 	struct pg_super *s;
 	struct kube *k;
-	int64_t duty_at, again_at, schema_at;
+	int64_t duty_at, again_at, lacks_since;
 	bool schema_done;
 };
 
@@ -49,14 +50,41 @@ static void stop(struct hand *h)
 
 /* --- starting --- */
 
+/* A standby that came up nowhere near: what would bring it to a consistent state is not on the disk.
+ * (A recovery that goes on may last.) */
+static void look_after(struct hand *h)
+{
+	struct pg_super *s = h->s;
+	int from;
+
+	if (!s->starting || !pg_process_lacks_wal(&s->process)) {
+		h->lacks_since = 0;
+		return;
+	}
+	if (!h->lacks_since)
+		h->lacks_since = timer_now();
+	if (timer_now() - h->lacks_since < LACKS_MS)
+		return;
+	pthread_mutex_lock(&s->lock);
+	from = pg_upstream(s);
+	pg_doing(s, "the data lacks WAL that it needs%s",
+		 from < 0 ? ": waits for a primary to clone from" : ": it is cloned anew");
+	s->parted = from >= 0;
+	pthread_mutex_unlock(&s->lock);
+	if (from >= 0)
+		stop(h);
+}
+
 static void run(struct hand *h)
 {
 	struct pg_super *s = h->s;
 	struct fault f = { 0 };
 	int r;
 
-	if (pg_process_runs(&s->process) && s->process.standby)
+	if (pg_process_runs(&s->process) && s->process.standby) {
+		look_after(h);
 		return;
+	}
 	stop(h); /* it was to be the primary again, and is not any more */
 	if (timer_now() < h->again_at)
 		return;

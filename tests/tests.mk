@@ -16,8 +16,9 @@ check-fast: ## everything that needs no booted node
 	@$(MAKE) --no-print-directory unit fuzz-replay golden docs-check build-check check-assets check-steps check-double check-db check-flash sim sim-mutants sim-db
 	@$(MAKE) --no-print-directory check-asan shell-check
 
-check-lab: ## every lab case, and the API client against a real API server (root, about two hours with K3s)
+check-lab: ## every lab case, every fault of the database, and the API client against a real API server (root, two hours with K3s)
 	tests/deps test
+	@$(MAKE) --no-print-directory check-db-full
 	@$(MAKE) --no-print-directory -j$(JOBS) contract
 	tests/lab/run --list full
 
@@ -94,10 +95,19 @@ $(BUILD)/tests/db/%: tests/db/%.c $(BUILD)/libphoenix.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $(filter %.c %.a,$^) $(ALL_LIBS) $(shell $(PKGCONF) --libs libpq) -lcmocka
 
+FAILOVER := $(BUILD)/phoenix $(BUILD)/tests/double/api $(BUILD)/tests/db/writer
+FAILOVER_SHORT := postgres_killed pod_killed link_cut lease_restored standby_emptied
 .PHONY: check-db
-check-db: $(BUILD)/tests/db/pg $(BUILD)/tests/db/fence ## what stands on PostgreSQL, against real servers and poolers (root)
+check-db: $(BUILD)/tests/db/pg $(BUILD)/tests/db/fence $(FAILOVER) ## what stands on PostgreSQL, against real servers and poolers (root)
 	tests/db/pg.sh $<
 	tests/db/fence.sh $(word 2,$^)
+	tests/db/failover.sh $(FAILOVER) async $(FAILOVER_SHORT)
+	tests/db/failover.sh $(FAILOVER) sync $(FAILOVER_SHORT)
+
+.PHONY: check-db-full
+check-db-full: $(FAILOVER) ## every fault of three database pods, both modes (root; a quarter of an hour)
+	tests/db/failover.sh $(FAILOVER) async
+	tests/db/failover.sh $(FAILOVER) sync
 
 # In memory where there is any: disks of 1.2 GB are written and synced some forty times.
 $(BUILD)/tests/image/%: tests/image/%.c $(BUILD)/tests/double/node.o $(BUILD)/libphoenix.a

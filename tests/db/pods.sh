@@ -93,6 +93,7 @@ pod_run() {
 	mkdir -p "$dir/run" "$dir/socket" "$DIR/volume-$i" "$dir/bin"
 	cp "$PHOENIX" "$dir/bin/phoenix"
 	chown "$DB_USER:$DB_GROUP" "$dir/run" "$dir/socket" "$DIR/volume-$i"
+	# shellcheck disable=SC2016 # the inner shells'
 	ip netns exec "pod-$i" setsid bash -euc '. "$REPO/image/lib/root.sh"; root_run "$@"' sh "$dir/root" "$DB_ROOT" \
 		"$DIR/volume-$i:/var/lib/phoenix" "$dir/run:/run/phoenix" "$dir/socket:/run/postgresql" "$DIR/config:/etc/phoenix" \
 		"$DIR/account-$i:/$ACCOUNT" "$dir/bin:/test" "$DIR/build:/fence" -- sh -euc '
