@@ -33,6 +33,9 @@ static int put_in_order(const struct fs *fs, struct fault *f)
 {
 	if (pg_data_remove(fs, PG_NEW, f) < 0)
 		return -f->code;
+	if (fs_exists(fs, PG_REWINDING) &&
+	    (pg_data_remove(fs, PG_DATA, f) < 0 || fs_remove(fs, PG_REWINDING, f) < 0))
+		return -f->code;
 	if (!pg_data_is_there(fs) && fs_exists(fs, PG_DATA) && pg_data_remove(fs, PG_DATA, f) < 0)
 		return -f->code;
 	if (!fs_exists(fs, PG_DATA) && !fs_exists(fs, PG_READY) && fs_exists(fs, PG_OLD))

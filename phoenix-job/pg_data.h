@@ -4,6 +4,7 @@
  *   new         being made (initdb, a clone): thrown away when found at start
  *   ready       made, whole and on disk; takes data's place next
  *   old         what data was before: kept until its follower streams
+ *   rewinding   stands while data is rewound: what was begun and not ended is no data any more
  *   vote        the last one that was given
  *   promoting   stands while a promotion is under way: what it wrote nobody may have seen
  *
@@ -18,6 +19,7 @@
 #define PG_NEW "/var/lib/phoenix/new"
 #define PG_READY "/var/lib/phoenix/ready"
 #define PG_OLD "/var/lib/phoenix/old"
+#define PG_REWINDING "/var/lib/phoenix/rewinding"
 #define PG_VOTE_FILE "/var/lib/phoenix/vote"
 #define PG_PROMOTING "/var/lib/phoenix/promoting"
 

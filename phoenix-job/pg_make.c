@@ -15,6 +15,7 @@
 #define INIT_MS 300000
 #define UP_MS 60000
 #define CLONE_MS (6 * 3600 * 1000)
+#define REWIND_MS 3600000
 #define REPMGR_CLONE PG_RUN_DIR "/repmgr-clone.conf"
 
 void pg_doing(struct pg_super *s, const char *fmt, ...)
@@ -185,31 +186,79 @@ static int cloned(struct pg_super *s, const char *address, struct fault *f)
 	return pg_data_made(&s->fs, f);
 }
 
-int pg_clone(struct pg_super *s, struct fault *f)
+/* The primary, in ADDRESS; -EAGAIN: nobody is heard. */
+static int primary_address(struct pg_super *s, const char *what, char address[64], struct fault *f)
 {
-	char address[64] = "", system[PG_SYSTEM_LEN];
 	int from;
 
 	pthread_mutex_lock(&s->lock);
 	from = pg_upstream(s);
 	if (from >= 0) {
-		memcpy(address, s->addresses[from], sizeof address);
-		pg_doing(s, "clones from postgres-%d", from);
+		memcpy(address, s->addresses[from], sizeof s->addresses[0]);
+		pg_doing(s, "%s postgres-%d", what, from);
 	}
 	pthread_mutex_unlock(&s->lock);
-	if (from < 0)
-		return fault_set(f, EAGAIN, "waits for a primary to clone from");
-	if (cloned(s, address, f) < 0 || pg_data_system(PG_READY, system, f) < 0)
+	return from < 0 ? fault_set(f, EAGAIN, "waits for a primary to be heard") : 0;
+}
+
+int pg_clone(struct pg_super *s, struct fault *f)
+{
+	char address[64], system[PG_SYSTEM_LEN];
+
+	if (primary_address(s, "clones from", address, f) < 0 || cloned(s, address, f) < 0 ||
+	    pg_data_system(PG_READY, system, f) < 0)
 		return -f->code;
 	if (*s->system && !str_eq(system, s->system))
 		return fault_set(f, EIO, "%s has data of another cluster (%s, not %s)", address,
 				 system, s->system);
 	if (pg_data_take(&s->fs, f) < 0)
 		return -f->code;
-	log_info("cloned from postgres-%d", from);
+	log_info("cloned from %s", address);
 	pthread_mutex_lock(&s->lock);
 	memcpy(s->system, system, sizeof system);
-	s->blank = s->parted = false;
+	s->blank = s->parted = s->damaged = false;
+	pthread_mutex_unlock(&s->lock);
+	return 0;
+}
+
+/* --- rewinding --- */
+
+/* Timelines that two pods chose alike look as if nothing had to be done. */
+static int rewound(const char *source, struct fault *f)
+{
+	const char *argv[] = { "pg_rewind",	"-D",	 PG_DATA, "--source-server", source,
+			       "--config-file", PG_CONF, NULL };
+	const struct proc p = { .argv = argv, .timeout_ms = REWIND_MS };
+	_proc_ struct proc_result said = { 0 };
+
+	if (proc_run(&p, &said, f) < 0)
+		return -f->code;
+	if (said.status != 0)
+		return fault_set(f, EIO, "pg_rewind: %s", proc_last_line(&said.err, "it failed"));
+	if (strstr(str_text(&said.err), "no rewind required"))
+		return fault_set(f, EIO, "pg_rewind sees no difference");
+	return 0;
+}
+
+int pg_rewind(struct pg_super *s, struct fault *f)
+{
+	_str_ struct str source = { 0 };
+	char address[64];
+
+	if (primary_address(s, "rewinds to", address, f) < 0)
+		return -f->code;
+	/* it starts PostgreSQL once, by itself, to end a recovery */
+	if (pg_data_prepare(&s->fs, false, f) < 0 ||
+	    fs_write(&s->fs, PG_REWINDING, 0600, "", 0, f) < 0)
+		return -f->code;
+	pg_conninfo_print(address, s->unit.pod, "postgres", &source);
+	if (rewound(str_text(&source), f) < 0 || fs_remove(&s->fs, PG_REWINDING, f) < 0 ||
+	    fs_remove(&s->fs, PG_PROMOTING, f) < 0)
+		return -f->code;
+	log_info("rewound to what %s has", address);
+	pthread_mutex_lock(&s->lock);
+	snprintf(s->upstream, sizeof s->upstream, "%s", address);
+	s->parted = false;
 	pthread_mutex_unlock(&s->lock);
 	return 0;
 }
@@ -283,10 +332,10 @@ int pg_make(struct pg_super *s, struct kube *k, struct fault *f)
 	return 1; /* made: it takes its place at the next look */
 }
 
-int pg_start(struct pg_super *s, bool standby, struct fault *f)
+int pg_start(struct pg_super *s, bool standby, const char *upstream, struct fault *f)
 {
 	if (standby) {
-		s->settings.upstream = NULL;
+		s->settings.upstream = upstream;
 		memset(s->settings.names, 0, sizeof s->settings.names);
 	}
 	if (pg_data_prepare(&s->fs, standby, f) < 0 || pg_write_conf(s, f) < 0 ||

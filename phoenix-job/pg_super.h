@@ -43,8 +43,9 @@ struct pg_super {
 	bool starting;	      /* it has not answered yet since it was started */
 	int64_t primary_term; /* of which this pod's PostgreSQL was made the primary */
 	char system[PG_SYSTEM_LEN];
-	bool blank;  /* nothing is on the volume */
-	bool parted; /* the data cannot follow: it has to be cloned anew */
+	bool blank;   /* nothing is on the volume */
+	bool parted;  /* the data cannot follow: it is rewound, or cloned anew */
+	bool damaged; /* nothing but a clone helps */
 	struct pg_settings settings;
 	char upstream[64];
 	int64_t names_written; /* when */
@@ -71,8 +72,12 @@ void *pg_work_thread(void *super);
 /* pg_make.c: from nothing, or anew */
 int pg_make(struct pg_super *s, struct kube *k, struct fault *f);
 int pg_clone(struct pg_super *s, struct fault *f);
-/* Starts what is there as a standby of nobody, or as the primary it was. */
-int pg_start(struct pg_super *s, bool standby, struct fault *f);
+/* Data that has parted from the primary's goes back to where they were one. -EAGAIN: later;
+ * otherwise only a clone helps. Afterwards it may only be started to follow that primary, whose
+ * address is in s->upstream. */
+int pg_rewind(struct pg_super *s, struct fault *f);
+/* Starts what is there as a standby (of UPSTREAM; NULL: of nobody), or as the primary it was. */
+int pg_start(struct pg_super *s, bool standby, const char *upstream, struct fault *f);
 int pg_write_conf(struct pg_super *s, struct fault *f);
 /* Whom to stream or clone from: the primary of the highest term that was heard lately; -1. Called
  * with the lock held. */

@@ -69,15 +69,36 @@ static void look_after(struct hand *h)
 	from = pg_upstream(s);
 	pg_doing(s, "the data lacks WAL that it needs%s",
 		 from < 0 ? ": waits for a primary to clone from" : ": it is cloned anew");
-	s->parted = from >= 0;
+	s->parted = s->damaged = from >= 0;
 	pthread_mutex_unlock(&s->lock);
 	if (from >= 0)
 		stop(h);
 }
 
+/* 0: there is data that may be started, as a standby of *UPSTREAM. */
+static int data_ready(struct hand *h, const char **upstream, struct fault *f)
+{
+	struct pg_super *s = h->s;
+	int r;
+
+	if (!s->parted)
+		return pg_make(s, h->k, f);
+	if (s->damaged)
+		return pg_clone(s, f);
+	r = pg_rewind(s, f);
+	if (r == 0)
+		*upstream = s->upstream;
+	if (r >= 0 || r == -EAGAIN)
+		return r;
+	log_warn("%s: it is cloned anew", f->text);
+	s->damaged = true;
+	return pg_clone(s, f);
+}
+
 static void run(struct hand *h)
 {
 	struct pg_super *s = h->s;
+	const char *upstream = NULL;
 	struct fault f = { 0 };
 	int r;
 
@@ -88,9 +109,9 @@ static void run(struct hand *h)
 	stop(h); /* it was to be the primary again, and is not any more */
 	if (timer_now() < h->again_at)
 		return;
-	r = s->parted ? pg_clone(s, &f) : pg_make(s, h->k, &f);
+	r = data_ready(h, &upstream, &f);
 	if (r == 0)
-		r = pg_start(s, true, &f);
+		r = pg_start(s, true, upstream, &f);
 	if (r >= 0)
 		return;
 	fault_doing(h, &f);
@@ -104,7 +125,7 @@ static void restart(struct hand *h)
 	if (pg_process_runs(&h->s->process) && h->s->starting)
 		return;
 	pg_process_stop(&h->s->process, 0); /* it does not answer any more */
-	if (pg_start(h->s, false, &f) < 0)
+	if (pg_start(h->s, false, NULL, &f) < 0)
 		fault_doing(h, &f);
 }
 
@@ -213,7 +234,7 @@ static int follows(struct hand *h, const char *address, struct pg_place own, str
 	if (r < 0)
 		return r;
 	if (r == 0 || fs_exists(&s->fs, PG_PROMOTING)) {
-		log_warn("the data of this pod has parted from the primary's: it is cloned anew");
+		log_warn("the data of this pod has parted from the primary's");
 		pthread_mutex_lock(&s->lock);
 		s->parted = true;
 		pthread_mutex_unlock(&s->lock);
@@ -259,7 +280,7 @@ static void standby_duty(struct hand *h)
 		s->settings.upstream = NULL; /* asked anew whether they agree; see pg_work_thread */
 		if (follows(h, address, (struct pg_place){ now.place.term, 0, now.replayed }, &f) ==
 		    0)
-			s->parted = true;
+			s->parted = s->damaged = true;
 	}
 	if (pg_meta_standby(&f) < 0)
 		log_debug("%s", f.text);

@@ -94,6 +94,7 @@ told() {
 	done
 	api get "$LEASE" >&2 || true
 }
+[ -z "${KEEP_LOGS:-}" ] || trap 'cp "$DIR"/postgres-*.log "$KEEP_LOGS"; cd /; rm -rf --one-file-system "$DIR"' EXIT
 broken() { say "$MODE: $1: $2"; told; exit 1; }
 
 one() {
