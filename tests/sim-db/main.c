@@ -1,10 +1,9 @@
-/* sim-db [--from N] [--runs N] [--verbose] [--mutant RULE | --mutants] */
+/* Three database pods: a run, from its first step until somebody writes again. */
 #include "tests/sim-db/sim.h"
 
-#include "lib/str.h"
+#include "tests/sim_main.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define SETTLE_MS 90000
@@ -123,81 +122,39 @@ static bool run(struct world *w, uint64_t number, struct stats *stats, bool verb
 	return !*w->broken;
 }
 
-static int runs(uint64_t from, uint64_t n, bool verbose)
+static struct stats totals;
+
+static const char *one_run(uint64_t number, bool verbose)
 {
 	static struct world w;
-	struct stats stats = { 0 };
-	int failed = 0;
 
-	for (uint64_t k = from; k < from + n && failed < 20; k++)
-		if (!run(&w, k, &stats, verbose)) {
-			printf("run %llu: %s\n", (unsigned long long)k, w.broken);
-			failed++;
-		}
+	return run(&w, number, &totals, verbose) ? NULL : w.broken;
+}
+
+static const char *name_of(int r)
+{
+	return pg_rule_name((enum pg_rule)r);
+}
+
+static void summary(int failed)
+{
 	printf("%ld runs, %d broken: %ld commits acknowledged (%ld on a promise), %ld promotions, "
 	       "%ld old states of the API restored, %ld ended with a volume that only a person can "
 	       "give up\n",
-	       stats.runs, failed, stats.acks, stats.failsafe, stats.promotions, stats.restores,
-	       stats.words);
-	return failed > 0;
-}
-
-static bool mutant(enum pg_rule r, uint64_t from, uint64_t n)
-{
-	static struct world w;
-	struct stats stats = { 0 };
-	bool caught = false;
-
-	pg_removed = 1u << r;
-	for (uint64_t k = from; k < from + n && !caught; k++)
-		if (!run(&w, k, &stats, false)) {
-			printf("%-14s run %-6llu %.90s\n", pg_rule_name(r), (unsigned long long)k,
-			       w.broken);
-			caught = true;
-		}
-	if (!caught)
-		printf("%-14s NOT CAUGHT in %llu runs\n", pg_rule_name(r), (unsigned long long)n);
-	pg_removed = 0;
-	return caught;
-}
-
-static int usage(void)
-{
-	fputs("usage: sim-db [--from N] [--runs N] [--verbose] [--mutant RULE | --mutants]\n",
-	      stderr);
-	return 2;
+	       totals.runs, failed, totals.acks, totals.failsafe, totals.promotions,
+	       totals.restores, totals.words);
 }
 
 int main(int argc, char **argv)
 {
-	long from = 0, n = 500, missed = 0;
-	bool verbose = false, mutants = false;
+	static const struct sim sim = { .name = "sim-db",
+					.runs = 500,
+					.rules = PG_RULE_COUNT,
+					.removed = &pg_removed,
+					.rule_name = name_of,
+					.name_width = 14,
+					.run = one_run,
+					.summary = summary };
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	for (int i = 1; i < argc; i++) {
-		const char *value = i + 1 < argc ? argv[i + 1] : "";
-
-		if (str_eq(argv[i], "--verbose")) {
-			verbose = true;
-		} else if (str_eq(argv[i], "--mutants")) {
-			mutants = true;
-		} else if (str_eq(argv[i], "--mutant")) {
-			for (int r = 0; r < PG_RULE_COUNT; r++)
-				if (str_eq(value, pg_rule_name(r)))
-					pg_removed |= 1u << r;
-			if (!pg_removed)
-				return usage();
-			i++;
-		} else if ((str_eq(argv[i], "--from") && str_to_long(value, 0, 1L << 40, &from)) ||
-			   (str_eq(argv[i], "--runs") && str_to_long(value, 1, 1L << 40, &n))) {
-			i++;
-		} else {
-			return usage();
-		}
-	}
-	if (!mutants)
-		return runs((uint64_t)from, (uint64_t)n, verbose);
-	for (int r = 0; r < PG_RULE_COUNT; r++)
-		missed += !mutant(r, (uint64_t)from, (uint64_t)n);
-	return missed > 0;
+	return sim_main(&sim, argc, argv);
 }

@@ -12,7 +12,7 @@ $(SIM_DB_CORE): $(BUILD)/tests/sim-db/%.o: phoenix-job/%.c Makefile
 	$(SAY) CC $@
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-$(BUILD)/tests/sim-db/sim: $(SIM_DB_OBJECTS) $(BUILD)/lib/str.o
+$(BUILD)/tests/sim-db/sim: $(SIM_DB_OBJECTS) $(BUILD)/tests/sim_main.o $(BUILD)/lib/str.o
 	$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -o $@ $^
 
@@ -24,4 +24,4 @@ sim-db: $(BUILD)/tests/sim-db/sim ## simulates N runs of three database pods (50
 sim-db-mutants: $(BUILD)/tests/sim-db/sim ## removes each rule of phoenix-job/pg_core.c: the simulation must notice
 	$< --mutants --runs $(or $(N),20000)
 
--include $(SIM_DB_OBJECTS:.o=.d)
+-include $(SIM_DB_OBJECTS:.o=.d) $(BUILD)/tests/sim_main.d

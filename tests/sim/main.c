@@ -1,5 +1,7 @@
-/* sim [--from N] [--runs N] [--verbose] [--mutant RULE | --mutants] */
+/* Three nodes: a run, from its first step until all is settled. */
 #include "tests/sim/sim.h"
+
+#include "tests/sim_main.h"
 
 #define SETTLE 700
 #define WORDS_MAX 14
@@ -88,81 +90,40 @@ static bool run(struct world *w, uint64_t number, struct stats *stats, bool verb
 	return !*w->broken;
 }
 
-static int runs(uint64_t from, uint64_t n, bool verbose)
-{
-	struct stats stats = { 0 };
-	struct world w;
-	int failed = 0;
+static struct stats totals;
 
-	for (uint64_t k = from; k < from + n; k++)
-		if (!run(&w, k, &stats, verbose)) {
-			printf("run %llu: %s\n", (unsigned long long)k, w.broken);
-			if (++failed == 20)
-				break;
-		}
+static const char *one_run(uint64_t number, bool verbose)
+{
+	static struct world w;
+
+	return run(&w, number, &totals, verbose) ? NULL : w.broken;
+}
+
+static const char *name_of(int r)
+{
+	return rule_name((enum rule)r);
+}
+
+static void summary(int failed)
+{
 	printf("%ld runs: %ld ended by themselves, %ld with an operator's word (%ld words in all), "
 	       "%d broken; %ld etcd panics after old disks or resets, %ld excused steps (%ld by "
 	       "words "
 	       "on an old disk), %ld logs full\n",
-	       stats.runs, stats.alone, stats.helped, stats.words, failed, stats.panics,
-	       stats.excused, stats.splits_excused_words, stats.full);
-	return failed > 0;
-}
-
-static bool mutant(enum rule r, uint64_t from, uint64_t n)
-{
-	struct stats stats = { 0 };
-	struct world w;
-	bool caught = false;
-
-	decide_removed = 1u << r;
-	for (uint64_t k = from; k < from + n && !caught; k++)
-		if (!run(&w, k, &stats, false)) {
-			printf("%-20s run %-6llu %.90s\n", rule_name(r), (unsigned long long)k,
-			       w.broken);
-			caught = true;
-		}
-	if (!caught)
-		printf("%-20s NOT CAUGHT in %llu runs\n", rule_name(r), (unsigned long long)n);
-	decide_removed = 0;
-	return caught;
-}
-
-static int usage(void)
-{
-	fputs("usage: sim [--from N] [--runs N] [--verbose] [--mutant RULE | --mutants]\n", stderr);
-	return 2;
+	       totals.runs, totals.alone, totals.helped, totals.words, failed, totals.panics,
+	       totals.excused, totals.splits_excused_words, totals.full);
 }
 
 int main(int argc, char **argv)
 {
-	long from = 0, n = 2000, missed = 0;
-	bool verbose = false, mutants = false;
+	static const struct sim sim = { .name = "sim",
+					.runs = 2000,
+					.rules = RULE_COUNT,
+					.removed = &decide_removed,
+					.rule_name = name_of,
+					.name_width = 20,
+					.run = one_run,
+					.summary = summary };
 
-	for (int i = 1; i < argc; i++) {
-		const char *value = i + 1 < argc ? argv[i + 1] : "";
-
-		if (str_eq(argv[i], "--verbose")) {
-			verbose = true;
-		} else if (str_eq(argv[i], "--mutants")) {
-			mutants = true;
-		} else if (str_eq(argv[i], "--mutant")) {
-			for (int r = 0; r < RULE_COUNT; r++)
-				if (str_eq(value, rule_name(r)))
-					decide_removed |= 1u << r;
-			if (!decide_removed)
-				return usage();
-			i++;
-		} else if ((str_eq(argv[i], "--from") && str_to_long(value, 0, 1L << 40, &from)) ||
-			   (str_eq(argv[i], "--runs") && str_to_long(value, 1, 1L << 40, &n))) {
-			i++;
-		} else {
-			return usage();
-		}
-	}
-	if (!mutants)
-		return runs((uint64_t)from, (uint64_t)n, verbose);
-	for (int r = 0; r < RULE_COUNT; r++)
-		missed += !mutant(r, (uint64_t)from, (uint64_t)n);
-	return missed > 0;
+	return sim_main(&sim, argc, argv);
 }

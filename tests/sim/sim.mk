@@ -14,7 +14,7 @@ $(DECIDE_OBJECTS): $(BUILD)/tests/sim/%.o: firstboot/%.c Makefile
 	$(SAY) CC $@
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-$(BUILD)/tests/sim/sim: $(SIM_OBJECTS) $(BUILD)/lib/str.o
+$(BUILD)/tests/sim/sim: $(SIM_OBJECTS) $(BUILD)/tests/sim_main.o $(BUILD)/lib/str.o
 	$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -o $@ $^
 
@@ -25,4 +25,4 @@ sim: $(BUILD)/tests/sim/sim ## simulates N runs of three nodes (2000), from run 
 sim-mutants: $(BUILD)/tests/sim/sim ## removes each rule of firstboot/decide.c: the simulation must notice
 	$< --mutants --runs $(or $(N),20000)
 
--include $(SIM_OBJECTS:.o=.d)
+-include $(SIM_OBJECTS:.o=.d) $(BUILD)/tests/sim_main.d
