@@ -13,7 +13,7 @@ check-fast: ## everything that needs no booted node
 	tests/deps test
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(MAKE) --no-print-directory -j$(JOBS) $(TESTS:%=$(BUILD)/tests/unit/%) $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
-	@$(MAKE) --no-print-directory unit fuzz-replay golden docs-check build-check check-assets check-steps check-double check-db check-flash sim sim-mutants sim-db
+	@$(MAKE) --no-print-directory unit fuzz-replay golden docs-check build-check check-assets check-steps check-double check-db check-flash sim sim-mutants sim-db sim-db-mutants
 	@$(MAKE) --no-print-directory check-asan shell-check
 
 check-lab: ## every lab case, every fault of the database, and the API client against a real API server (root, two hours with K3s)
