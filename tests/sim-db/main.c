@@ -72,7 +72,7 @@ static void begin(struct world *w, struct stats *stats, uint64_t number, bool ve
 	 * thousandth take: what is only saved by the margins is noticed. */
 	w->tight = number / 6 % 2;
 	if (number / 12 % 3 == 2)
-		story_choose(w, (int)(number % 12));
+		story_choose(w, (int)(number / 36 * 12 + number % 12));
 	pg_times.fence_ms = w->tight ? 5450 : 4500;
 	pg_times.margin_ms = w->tight ? 50 : 500;
 	pg_times.renew_ms = w->tight ? 250 : 750;

@@ -29,6 +29,7 @@ void late_answer(struct world *w);
 void old_release(struct world *w);
 void two_candidates(struct world *w);
 void forgotten_vote(struct world *w);
+void promised_after_vote(struct world *w);
 void forgotten_promise(struct world *w);
 /* stories_record.c: what it has */
 void named_late(struct world *w);

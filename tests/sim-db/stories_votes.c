@@ -168,6 +168,50 @@ void forgotten_vote(struct world *w)
 	}
 }
 
+/* A primary asks for a promise and stands still; who was asked votes for another, is restarted, and
+ * only then hears the question. The answer meets the primary before it looks at its clock. */
+void promised_after_vote(struct world *w)
+{
+	int p = w->cast[0], q = w->cast[1], t = w->cast[2];
+	struct message *m;
+
+	if (w->scene == 0) {
+		w->idle = true;
+		next_scene(w, 500);
+	} else if (w->scene == 1) {
+		cut_off(w, p);
+		w->pods[q].api = false;
+		next_scene(w, 4500 + below(w, 500));
+	} else if (w->scene == 2) {
+		m = travelling(w, PEER_ASK, q);
+		if (!m || m->from != p || m->q.what != PG_PROMISE)
+			return;
+		m->at = w->now + AWAY;
+		w->pods[p].paused = true;
+		w->pods[p].until = w->now + AWAY;
+		w->idle = false;
+		next_scene(w, 100);
+	} else if (w->scene == 3 && w->pods[t].core.voted_us) {
+		turn_off(w, q, 0);
+		next_scene(w, 0);
+	} else if (w->scene == 4 && w->acked_by == t && w->pods[q].on) {
+		set_link(w, p, q, true);
+		m = travelling(w, PEER_ASK, q);
+		while (m && m->from != p)
+			m->used = false, m = travelling(w, PEER_ASK, q);
+		if (m)
+			m->at = w->now;
+		next_scene(w, 0);
+	} else if (w->scene == 5) {
+		m = travelling(w, PEER_ANSWER, p);
+		if (!m || m->q.what != PG_PROMISE)
+			return;
+		m->at = w->now;
+		w->pods[p].paused = false;
+		next_scene(w, AWAY);
+	}
+}
+
 /* Who has promised is restarted, and asked for its vote. */
 void forgotten_promise(struct world *w)
 {
