@@ -33,29 +33,35 @@ void named_late(struct world *w)
 }
 
 /* A new primary acknowledges before its data is marked, and dies; the record of before comes back,
- * which does not know the standby that has it all. */
+ * which does not know the standby that has it all. That one is pod 0, for which a primary waits while
+ * nobody streams: it has to be there. */
 void not_marked(struct world *w)
 {
-	int p = w->cast[0], q = w->cast[1], t = w->cast[2];
+	int p = w->cast[0], q = PG_PODS - p, t = 0;
 
-	if (w->scene == 0) {
+	if (w->scene == 0 && p == 0) {
+		turn_off(w, p, 7000);
+	} else if (w->scene == 0) {
 		turn_off(w, t, 4000);
 		next_scene(w, 0);
 	} else if (w->scene == 1 && !w->lease.record.eligible[t]) {
 		keep_state(w);
 		next_scene(w, 0);
 	} else if (w->scene == 2 && w->lease.record.eligible[t]) {
-		turn_off(w, p, AWAY);
-		w->pods[t].api = false;
-		next_scene(w, 0);
+		w->idle = true; /* until both have the same */
+		next_scene(w, 500);
 	} else if (w->scene == 3) {
+		turn_off(w, p, AWAY);
+		w->pods[t].api = w->idle = false;
+		next_scene(w, 0);
+	} else if (w->scene == 4) {
 		if (w->pods[q].mark_at && !w->slow_until)
 			w->slow_until = w->now + 2000;
 		if (w->now < w->slow_until)
 			w->pods[q].mark_at = w->slow_until;
 		if (w->acked_by == q)
 			next_scene(w, 0);
-	} else if (w->scene == 4) {
+	} else if (w->scene == 5) {
 		turn_off(w, q, AWAY);
 		w->pods[t].api = true;
 		w->pods[p].until = w->now;
