@@ -67,11 +67,7 @@ static void end_holding(struct pg_core *c)
 
 void pg_core_expire(struct pg_core *c, int64_t now)
 {
-	int64_t until = c->held_from + pg_times.fence_ms;
-
-	if (until < c->permit_until)
-		until = c->permit_until;
-	if (c->holds && now >= until)
+	if (c->holds && now >= c->held_from + pg_times.fence_ms && now >= c->permit_until)
 		end_holding(c);
 }
 
@@ -311,6 +307,12 @@ static void confirmed(struct pg_core *c, int64_t now, int64_t sent)
 		c->permit_until = until;
 }
 
+/* For longer than one lost answer: what was written meanwhile an old state of the API may hide. */
+static bool was_away(const struct pg_core *c, int64_t now)
+{
+	return PG_RULE(PG_RULE_WATCHED) && now - c->looked_at > pg_times.lease_ms / 2;
+}
+
 void pg_core_api(struct pg_core *c, int64_t now, int64_t sent, const struct pg_lease *lease,
 		 bool written)
 {
@@ -322,9 +324,10 @@ void pg_core_api(struct pg_core *c, int64_t now, int64_t sent, const struct pg_l
 		return;
 	}
 	c->unknown = false;
-	if (!c->looked || is_changed(lease, &c->seen))
+	if (!c->looked || is_changed(lease, &c->seen) || was_away(c, now))
 		c->seen_since = now;
 	c->looked = true;
+	c->looked_at = now;
 	if (!lease->exists && c->holds) {
 		/* deleted: who holds it makes it again, as it was */
 		c->seen.exists = false;

@@ -5,10 +5,11 @@
  * own (lib/timer.h), and no two pods' times are compared.
  *
  * The Lease `postgres' is written by its holder alone, by compare-and-swap. A holder is a pod UID
- * and a nonce, drawn anew whenever a holding ended, so nobody inherits. Each take-over begins a
- * *term*, one higher than any before; a primary writes its term into the database first of all, so
- * that data says by itself what it belongs to (timeline numbers do not: two pods can choose the
- * same one).
+ * and a nonce, drawn anew whenever a holding ended, so nobody inherits. Another pod takes it when it
+ * stood unchanged for lease_ms and a tenth and was looked at all the while, since an old state of
+ * the API hides what was written in between. Each take-over begins a *term*, one higher than any
+ * before; a primary writes its term into the database first of all, so that data says by itself
+ * what it belongs to (timeline numbers do not: two pods can choose the same one).
  *
  * A pod may write only with a *permit*, a point in time (phoenix-job/permit.h). It gets one
  *   - by a renewal of the Lease that was confirmed: from before it was sent, for fence_ms;
@@ -149,7 +150,7 @@ struct pg_core {
 	/* the Lease */
 	bool looked, unknown, in_flight;
 	struct pg_lease seen, written;
-	int64_t seen_since, sent;
+	int64_t seen_since, looked_at, sent;
 	bool holds, voted_us, recorded;
 	int64_t term, held_from, taken, restarted;
 	/* given to others */

@@ -7,6 +7,7 @@ const char *pg_rule_name(enum pg_rule r)
 {
 	static const char *const names[PG_RULE_COUNT] = {
 		[PG_RULE_EXPIRY] = "EXPIRY",
+		[PG_RULE_WATCHED] = "WATCHED",
 		[PG_RULE_OLD_RELEASE] = "OLD_RELEASE",
 		[PG_RULE_FENCE] = "FENCE",
 		[PG_RULE_LATE_ANSWER] = "LATE_ANSWER",

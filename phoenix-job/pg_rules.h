@@ -3,7 +3,8 @@
 #pragma once
 
 enum pg_rule {
-	PG_RULE_EXPIRY, /* another's Lease is taken only after it stood unchanged long enough */
+	PG_RULE_EXPIRY,	 /* another's Lease is taken only after it stood unchanged long enough */
+	PG_RULE_WATCHED, /* and was looked at meanwhile: an old state may look the same */
 	PG_RULE_OLD_RELEASE, /* a released Lease older than data that was seen is waited out, too */
 	PG_RULE_FENCE,	     /* a permit counts from before the renewal was sent */
 	PG_RULE_LATE_ANSWER, /* whose permit has ended gets no other by a late answer */

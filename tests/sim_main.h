@@ -1,5 +1,5 @@
-/* The command line that the simulations share: runs by their numbers, or a rule removed, which has to
- * be noticed. */
+/* The command line that the simulations share: runs by their numbers, or a rule removed, which has
+ * to be noticed. */
 #pragma once
 
 #include <stdbool.h>

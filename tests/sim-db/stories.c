@@ -79,6 +79,7 @@ static const struct story {
 	{ "forgotten vote", PG_ASYNC, false, forgotten_vote },
 	{ "forgotten promise", PG_ASYNC, true, forgotten_promise },
 	{ "promised after the vote", PG_ASYNC, true, promised_after_vote },
+	{ "unseen renewals", PG_ASYNC, true, unseen_renewals },
 	{ "named late", PG_SYNC, true, named_late },
 	{ "not marked", PG_SYNC, true, not_marked },
 	{ "old record", PG_ASYNC, true, old_record },

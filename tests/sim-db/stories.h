@@ -26,6 +26,7 @@ struct message *travelling(struct world *w, enum kind kind, int to);
 void late_renewal(struct world *w);
 void late_promise(struct world *w);
 void late_answer(struct world *w);
+void unseen_renewals(struct world *w);
 void old_release(struct world *w);
 void two_candidates(struct world *w);
 void forgotten_vote(struct world *w);

@@ -33,8 +33,8 @@ void named_late(struct world *w)
 }
 
 /* A new primary acknowledges before its data is marked, and dies; the record of before comes back,
- * which does not know the standby that has it all. That one is pod 0, for which a primary waits while
- * nobody streams: it has to be there. */
+ * which does not know the standby that has it all. That one is pod 0, for which a primary waits
+ * while nobody streams: it has to be there. */
 void not_marked(struct world *w)
 {
 	int p = w->cast[0], q = PG_PODS - p, t = 0;

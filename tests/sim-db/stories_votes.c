@@ -8,7 +8,8 @@ void late_renewal(struct world *w)
 	struct message *m;
 
 	if (w->scene == 0) {
-		next_scene(w, below(w, 1000));
+		w->idle = true; /* until all have the same */
+		next_scene(w, 500 + below(w, 500));
 	} else if (w->scene == 1) {
 		m = travelling(w, API_ANSWER, p);
 		if (!m || !m->written)
@@ -16,8 +17,9 @@ void late_renewal(struct world *w)
 		m->at = w->now + 850 + below(w, 80);
 		for (int k = 0; k < PG_PODS; k++)
 			set_link(w, p, k, false);
-		next_scene(w, 940);
-	} else if (w->scene == 2) {
+		next_scene(w, 0);
+	} else if (w->scene == 2 && !travelling(w, API_ANSWER, p)) {
+		w->idle = false;
 		cut_off(w, p);
 		next_scene(w, AWAY);
 	}
@@ -75,6 +77,27 @@ void late_answer(struct world *w)
 			return;
 		m->at = w->now;
 		w->pods[p].paused = false;
+		next_scene(w, AWAY);
+	}
+}
+
+/* Who did not reach the API for a while finds it as it was: renewals in between are forgotten. */
+void unseen_renewals(struct world *w)
+{
+	int p = w->cast[0], q = w->cast[1], t = w->cast[2];
+
+	if (w->scene == 0) {
+		w->idle = true; /* until all have the same */
+		next_scene(w, 500);
+	} else if (w->scene == 1 && w->pods[t].core.seen.renewals == w->lease.renewals) {
+		keep_state(w);
+		w->pods[t].api = w->pods[q].api = false;
+		next_scene(w, 4500 + below(w, 1000));
+	} else if (w->scene == 2) {
+		cut_off(w, p);
+		restore(w);
+		w->pods[t].api = true;
+		w->idle = false;
 		next_scene(w, AWAY);
 	}
 }
