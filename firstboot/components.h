@@ -12,6 +12,7 @@
  * ready is told, and no longer waited for. */
 #pragma once
 
+#include "firstboot/decide.h"
 #include "firstboot/manifest.h"
 #include "lib/kube.h"
 #include "lib/lease.h"
@@ -33,3 +34,9 @@ struct install {
 int components_check(const struct install *in, struct str *why, struct fault *f);
 /* Does what it can. -EAGAIN: waits, the fault says for what; the Lease is kept then if we install. */
 int components_apply(const struct install *in, struct fault *f);
+/* Which of the nodes NAMES vote, by this node's own etcd (ME), into NODES, NULL at the end. False: they
+ * are not enough to begin, and WHY says who is not there; whom an operator has declared destroyed is
+ * not waited for, but one alone is never enough. */
+bool components_voters(const char *const names[NODE_COUNT], const struct node_view *me,
+		       const struct words *words, const char *nodes[NODE_COUNT + 1],
+		       struct str *why);

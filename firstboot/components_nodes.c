@@ -31,6 +31,36 @@ int components_annotate(struct kube *k, const char *path, const char *uid, const
 	return kube_patch(k, path, patch, NULL, f);
 }
 
+static bool votes(const struct node_view *me, int node)
+{
+	for (int v = 0; v < me->n_voters; v++)
+		if (me->voters[v].node == node)
+			return true;
+	return false;
+}
+
+bool components_voters(const char *const names[NODE_COUNT], const struct node_view *me,
+		       const struct words *words, const char *nodes[NODE_COUNT + 1],
+		       struct str *why)
+{
+	_strv_ struct strv absent = { 0 };
+	_free_ char *who = NULL;
+	int n = 0;
+
+	for (int i = 0; i < NODE_COUNT; i++)
+		if (votes(me, i))
+			nodes[n++] = names[i];
+		else if (!words->missing[i])
+			strv_add(&absent, names[i]);
+	nodes[n] = NULL;
+	if (!absent.n && n > 1)
+		return true;
+	who = strv_sentence(&absent);
+	str_addf(why, "waits until the cluster is whole: %d of %d nodes are voters%s%s", n,
+		 NODE_COUNT, absent.n ? ", not yet " : "", who);
+	return false;
+}
+
 int components_nodes(const struct install *in, struct json **ret, struct fault *f)
 {
 	int r = kube_list(in->kube, "/api/v1/nodes", ret, NULL, f);

@@ -43,44 +43,22 @@ struct scene {
 	struct components all;
 	struct kube *kube;
 	const char *nodes[NODE_COUNT + 1];
-	char not_yet[WHY_LEN];
+	struct str not_yet;
 };
-
-/* The voters, by etcd's own list; a node that an operator has declared destroyed is not waited for. */
-static void voters(const struct agent *a, struct scene *s)
-{
-	_strv_ struct strv absent = { 0 };
-	int n = 0;
-
-	for (int i = 0; i < NODE_COUNT; i++) {
-		bool votes = false;
-
-		for (int v = 0; v < a->me.n_voters; v++)
-			votes |= a->me.voters[v].node == i;
-		if (votes)
-			s->nodes[n++] = agent_node(a, i)->name;
-		else if (!a->rec.words.missing[i])
-			strv_add(&absent, agent_node(a, i)->name);
-	}
-	if (absent.n || n < 2) {
-		_free_ char *who = strv_sentence(&absent);
-
-		snprintf(s->not_yet, sizeof s->not_yet,
-			 "waits until the cluster is whole: %d of %d nodes are voters%s%s", n,
-			 NODE_COUNT, absent.n ? ", not yet " : "", absent.n ? who : "");
-	}
-}
 
 static void scene_free(struct scene *s)
 {
 	components_free(&s->all);
 	kube_freep(&s->kube);
+	str_free(&s->not_yet);
 }
 
 /* IN and S are filled; S is to be freed whatever the result. */
 static int scene_set(struct boot *b, struct scene *s, struct install *in, struct fault *f)
 {
 	const struct agent *a = b->agent;
+	const char *names[NODE_COUNT];
+	bool whole;
 	int r = components_load(&b->fs, MANIFESTS, boot_config(b), b->seed->secrets, &s->all, f);
 
 	if (r == 0)
@@ -92,13 +70,14 @@ static int scene_set(struct boot *b, struct scene *s, struct install *in, struct
 
 		turn.holder = mem_printf("%s/%s", boot_node(b)->name, nonce);
 	}
-	voters(a, s);
+	agent_names(a, names);
+	whole = components_voters(names, &a->me, &a->rec.words, s->nodes, &s->not_yet);
 	*in = (struct install){ .kube = s->kube,
 				.all = &s->all,
 				.lease = &turn,
 				.node = boot_node(b)->name,
 				.nodes = s->nodes,
-				.not_yet = *s->not_yet ? s->not_yet : NULL };
+				.not_yet = whole ? NULL : s->not_yet.p };
 	return 0;
 }
 

@@ -528,6 +528,49 @@ static void a_kind_that_nobody_knows_is_an_error(void **state)
 	scene_free(s);
 }
 
+static void how_many_voters_are_enough(void **state)
+{
+	static const struct {
+		int voters;	/* of these many nodes, from the first */
+		bool missing_c; /* declared destroyed */
+		const char *says;
+	} cases[] = {
+		{ 3, false, NULL },
+		{ 3, true, NULL },
+		{ 2, true, NULL },
+		{ 2, false,
+		  "waits until the cluster is whole: 2 of 3 nodes are voters, not yet phoenix-c" },
+		{ 1, true,
+		  "waits until the cluster is whole: 1 of 3 nodes are voters, not yet phoenix-b" },
+		{ 0, false,
+		  "waits until the cluster is whole: 0 of 3 nodes are voters, not yet phoenix-a, "
+		  "phoenix-b and phoenix-c" },
+	};
+	struct words alone = { .missing = { false, true, true } };
+	struct node_view lone = { .n_voters = 1 };
+	_str_ struct str told = { 0 };
+	const char *nodes[NODE_COUNT + 1];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct node_view me = { .n_voters = cases[i].voters,
+					.voters = { { 0, 1 }, { 1, 2 }, { 2, 3 } } };
+		struct words words = { .missing = { false, false, cases[i].missing_c } };
+		_str_ struct str why = { 0 };
+		int n = 0;
+
+		assert_int_equal(components_voters(three, &me, &words, nodes, &why),
+				 !cases[i].says);
+		assert_string_equal(str_text(&why), cases[i].says ?: "");
+		while (nodes[n])
+			n++;
+		assert_int_equal(n, cases[i].voters);
+	}
+	/* both others are declared destroyed: still no cluster */
+	assert_false(components_voters(three, &lone, &alone, nodes, &told));
+	assert_string_equal(told.p, "waits until the cluster is whole: 1 of 3 nodes are voters");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -538,6 +581,7 @@ int main(void)
 		cmocka_unit_test(what_was_interrupted_goes_on),
 		cmocka_unit_test(nothing_is_installed_before_the_cluster_is_whole),
 		cmocka_unit_test(a_node_that_dies_meanwhile_stops_nobody),
+		cmocka_unit_test(how_many_voters_are_enough),
 		cmocka_unit_test(two_nodes_are_enough_where_one_is_given_up),
 		cmocka_unit_test(nodes_that_differ_leave_what_is_there),
 		cmocka_unit_test(once_installed_a_pod_that_is_down_is_only_told),
