@@ -33,6 +33,8 @@ layer_product() {
 	exec {lock}>"$LABS/build.lock"
 	flock -s "$lock"
 	cp -a "$STAGE/." "$1/"
+	# components want storage, which only the cases about them make: they bring the manifests that they want
+	rm -f "$1"/usr/share/threephoenix/manifests/[2-9]*
 	exec {lock}>&-
 	for unit in "$STAGE"/usr/lib/systemd/system/phoenix*; do
 		[ -f "$unit" ] || continue
