@@ -31,12 +31,14 @@ first() {
 	config one 'version: "@VERSION@", servers: '"'"'@API_SERVERS@'"'"
 	pods DaemonSet everywhere "$IMAGE" 'revisionHistoryLimit: 2'
 }
-# manifests IMAGE: what each node's system came with.
+# manifests IMAGE: what each node's system came with. What the product itself would install later than its base is
+# hidden, as the upper layer of a root hides a file.
 manifests() {
-	local n folder
+	local n folder f
 	for n in "${NODES[@]}"; do
 		folder=$(node_dir "$n")/upper/$FOLDER
 		mkdir -p "$folder"
+		for f in "$STAGE/$FOLDER"/[2-9]*; do [ ! -f "$f" ] || mknod "$folder/${f##*/}" c 0 0; done
 		first >"$folder/20-first.yaml"
 		pods Deployment second "$1" 'replicas: 3' >"$folder/30-second.yaml"
 		config three 'a: b' >"$folder/40-third.yaml"
