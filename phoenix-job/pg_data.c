@@ -12,26 +12,47 @@
 #include <unistd.h>
 
 #define LOCK "/var/lib/phoenix/lock"
+#define GONE "/var/lib/phoenix/gone"
 #define MINUTES 60000
 
 bool pg_data_is_there(const struct fs *fs)
 {
-	return fs_exists(fs, PG_DATA "/PG_VERSION");
+	struct stat st;
+	int r = fs_stat(fs, PG_DATA "/PG_VERSION", &st, NULL);
+
+	/* a disk that does not answer has not said that there is none */
+	return r != -ENOENT && r != -ENOTDIR;
 }
 
-int pg_data_remove(const struct fs *fs, const char *path, struct fault *f)
+/* A path as programs see it, who know nothing of the root. */
+static char *seen(const struct fs *fs, const char *path)
 {
-	const char *argv[] = { "rm", "-rf", "--one-file-system", "--", path, NULL };
+	return mem_printf("%s%s", str_eq(fs->path, "/") ? "" : fs->path, path);
+}
+
+static int erase(const struct fs *fs, const char *path, struct fault *f)
+{
+	_free_ char *at = seen(fs, path);
+	const char *argv[] = { "rm", "-rf", "--one-file-system", "--", at, NULL };
 
 	if (!fs_exists(fs, path))
 		return 0;
 	return proc_ok(&(struct proc){ .argv = argv, .timeout_ms = 30 * MINUTES }, NULL, f);
 }
 
+int pg_data_remove(const struct fs *fs, const char *path, struct fault *f)
+{
+	if (!fs_exists(fs, path))
+		return 0;
+	if (erase(fs, GONE, f) < 0 || fs_rename(fs, path, GONE, f) < 0)
+		return -f->code;
+	return erase(fs, GONE, f);
+}
+
 /* A data directory that was emptied, or damaged beyond its first file, is none. */
 static int put_in_order(const struct fs *fs, struct fault *f)
 {
-	if (pg_data_remove(fs, PG_NEW, f) < 0)
+	if (erase(fs, GONE, f) < 0 || pg_data_remove(fs, PG_NEW, f) < 0)
 		return -f->code;
 	if (fs_exists(fs, PG_REWINDING) &&
 	    (pg_data_remove(fs, PG_DATA, f) < 0 || fs_remove(fs, PG_REWINDING, f) < 0))
@@ -59,7 +80,8 @@ int pg_data_open(const struct fs *fs, int *lock, struct fault *f)
 
 int pg_data_made(const struct fs *fs, struct fault *f)
 {
-	const char *argv[] = { "sync", "-f", PG_NEW, NULL };
+	_free_ char *new = seen(fs, PG_NEW);
+	const char *argv[] = { "sync", "-f", new, NULL };
 
 	if (pg_data_remove(fs, PG_READY, f) < 0 ||
 	    proc_ok(&(struct proc){ .argv = argv, .timeout_ms = 30 * MINUTES }, NULL, f) < 0)
@@ -120,13 +142,17 @@ int pg_data_vote(const struct fs *fs, struct pg_vote *ret, struct fault *f)
 	_str_ struct str text = { 0 };
 	_json_ struct json *j = NULL;
 	const char *holder;
+	int r;
 
 	*ret = (struct pg_vote){ 0 };
-	if (!fs_exists(fs, PG_VOTE_FILE))
+	r = fs_read(fs, PG_VOTE_FILE, 4096, &text, f);
+	if (r == -ENOENT) {
+		fault_clear(f);
 		return 0;
-	if (fs_read(fs, PG_VOTE_FILE, 4096, &text, f) < 0 ||
-	    json_parse(str_text(&text), text.len, &j, f) < 0)
-		return fault_wrap(f, PG_VOTE_FILE);
+	}
+	if (r < 0)
+		return r;
+	(void)json_parse(str_text(&text), text.len, &j, NULL);
 	holder = json_str(j, "holder");
 	ret->term = json_int(j, "term", -1);
 	if (ret->term < 0 || !holder || strlen(holder) >= sizeof ret->holder)

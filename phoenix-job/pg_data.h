@@ -6,6 +6,7 @@
  *   old         what data was before: kept until its follower streams
  *   rewinding   stands while data is rewound: what was begun and not ended is no data any more
  *   vote        the last one that was given
+ *   gone        being removed: half of it may be left
  *   promoting   stands while a promotion is under way: what it wrote nobody may have seen
  *
  * A name changes by one durable rename, so a cut at any point leaves one of the states above. */
@@ -26,13 +27,13 @@
 /* Locks the volume (a twin of this pod on the same volume: -EBUSY) and puts in order what a cut
  * left. LOCK gets the descriptor that holds it. */
 int pg_data_open(const struct fs *fs, int *lock, struct fault *f);
-/* A data directory is there, that was whole once. */
+/* A data directory is there, that was whole once; or it cannot be told. */
 bool pg_data_is_there(const struct fs *fs);
 /* new becomes ready: all of it is on disk. */
 int pg_data_made(const struct fs *fs, struct fault *f);
 /* ready becomes data; what was data becomes old. */
 int pg_data_take(const struct fs *fs, struct fault *f);
-/* Away with a whole directory, by its name in the volume. */
+/* Away with a whole directory, at once as far as its name goes. */
 int pg_data_remove(const struct fs *fs, const char *path, struct fault *f);
 /* The system identifier of the data directory PATH and the state it was left in; by
  * pg_controldata. */
