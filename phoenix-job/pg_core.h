@@ -33,6 +33,9 @@
 
 #define PG_PODS 3
 #define PG_HOLDER_LEN 96
+/* What lies beyond was written by nobody of ours. leaseTransitions has 32 bits. */
+#define PG_TERM_MAX INT32_MAX
+#define PG_NUMBER_MAX (INT64_MAX / 2)
 
 enum pg_mode { PG_ASYNC, PG_SYNC };
 

@@ -12,40 +12,51 @@
 #define RELEASED "phoenix/released"
 #define RECORD "phoenix/record"
 
-static int64_t number(const char *text)
+static int64_t number(const char *text, int64_t max)
 {
 	long n;
 
-	return text && str_to_long(text, 0, INT64_MAX, &n) ? n : 0;
+	return text && str_to_long(text, 0, max, &n) ? n : 0;
 }
 
-static void read_record(const char *text, struct pg_record *r)
+static bool member(const struct json *j, const char *key, int64_t max, int64_t *ret)
+{
+	*ret = json_int(j, key, -1);
+	return *ret >= 0 && *ret <= max;
+}
+
+/* Half a record is none: what is missing would be taken for "has come as far as that". */
+static void read_record(const char *text, struct pg_record *ret)
 {
 	_json_ struct json *j = NULL;
+	struct pg_record r = { .known = true };
 	const struct json *list, *has;
+	int64_t position;
 
-	if (!text || json_parse(text, strlen(text), &j, NULL) < 0)
+	if (!text || json_parse(text, strlen(text), &j, NULL) < 0 ||
+	    !member(j, "number", PG_NUMBER_MAX, &r.number) ||
+	    !member(j, "term", PG_TERM_MAX, &r.place.term) ||
+	    !member(j, "recorded", PG_NUMBER_MAX, &r.place.recorded) ||
+	    !member(j, "position", INT64_MAX, &position))
 		return;
-	*r = (struct pg_record){ .known = true,
-				 .number = json_int(j, "number", -1),
-				 .place = { .term = json_int(j, "term", -1),
-					    .recorded = json_int(j, "recorded", -1) } };
-	r->known = r->number >= 0 && r->place.term >= 0 && r->place.recorded >= 0;
-	r->place.position = (uint64_t)json_int(j, "position", 0);
-	list = json_get(j, "eligible", NULL);
+	r.place.position = (uint64_t)position;
 	has = json_get(j, "has", NULL);
-	for (size_t i = 0; i < json_len(list); i++) {
-		int pod = pg_pod_number(json_string(json_at(list, i)));
-
-		if (pod >= 0)
-			r->eligible[pod] = true;
-	}
 	for (int i = 0; i < PG_PODS; i++) {
 		char name[32];
 
 		pg_pod_name(i, name);
-		r->has[i] = (uint64_t)json_int(has, name, 0);
+		if (!member(has, name, INT64_MAX, &position))
+			return;
+		r.has[i] = (uint64_t)position;
 	}
+	list = json_get(j, "eligible", NULL);
+	for (size_t i = 0; i < json_len(list); i++) {
+		int pod = pg_pod_number(json_string(json_at(list, i)));
+
+		if (pod >= 0)
+			r.eligible[pod] = true;
+	}
+	*ret = r;
 }
 
 void pg_lease_read(const struct json *object, struct pg_lease *ret)
@@ -60,10 +71,11 @@ void pg_lease_read(const struct json *object, struct pg_lease *ret)
 	ret->exists = true;
 	snprintf(ret->holder, sizeof ret->holder, "%s", json_str(spec, "holderIdentity") ?: "");
 	ret->released = !ret->holder[0] && str_eq(json_str(notes, RELEASED), "true");
-	ret->term = json_int(spec, "leaseTransitions", 0);
-	ret->renewals = number(json_str(notes, RENEWALS));
+	if (!member(spec, "leaseTransitions", PG_TERM_MAX, &ret->term))
+		ret->term = 0;
+	ret->renewals = number(json_str(notes, RENEWALS), PG_NUMBER_MAX);
 	snprintf(ret->uid, sizeof ret->uid, "%s", json_str(meta, "uid") ?: "");
-	ret->version = (uint64_t)number(json_str(meta, "resourceVersion"));
+	ret->version = (uint64_t)number(json_str(meta, "resourceVersion"), INT64_MAX);
 	read_record(json_str(notes, RECORD), &ret->record);
 }
 

@@ -23,10 +23,12 @@ static int word(const struct json *j, const char *key, const char *const *words,
 	return fault_set(f, EPROTO, "%s is '%s'", key, text ?: "");
 }
 
-static int count(const struct json *j, const char *key, int64_t *ret, struct fault *f)
+static int count(const struct json *j, const char *key, int64_t max, int64_t *ret, struct fault *f)
 {
 	*ret = json_int(j, key, -1);
-	return *ret < 0 ? fault_set(f, EPROTO, "%s is no number", key) : 0;
+	if (*ret < 0 || *ret > max)
+		return fault_set(f, EPROTO, "%s is no number from 0 to %lld", key, (long long)max);
+	return 0;
 }
 
 static int text_of(const struct json *j, const char *key, char *ret, size_t size, struct fault *f)
@@ -53,8 +55,9 @@ static int place_parse(const struct json *j, struct pg_place *ret, struct fault 
 {
 	int64_t position;
 
-	if (count(j, "term", &ret->term, f) < 0 || count(j, "recorded", &ret->recorded, f) < 0 ||
-	    count(j, "position", &position, f) < 0)
+	if (count(j, "term", PG_TERM_MAX, &ret->term, f) < 0 ||
+	    count(j, "recorded", PG_NUMBER_MAX, &ret->recorded, f) < 0 ||
+	    count(j, "position", INT64_MAX, &position, f) < 0)
 		return fault_wrap(f, "place");
 	ret->position = (uint64_t)position;
 	return 0;
@@ -84,7 +87,7 @@ static int record_parse(const struct json *j, struct pg_record *ret, struct faul
 	if (!j)
 		return 0;
 	ret->known = true;
-	if (count(j, "number", &ret->number, f) < 0 ||
+	if (count(j, "number", PG_NUMBER_MAX, &ret->number, f) < 0 ||
 	    place_parse(json_get(j, "place", NULL), &ret->place, f) < 0)
 		return fault_wrap(f, "record");
 	if (json_len(pods) != PG_PODS)
@@ -93,7 +96,7 @@ static int record_parse(const struct json *j, struct pg_record *ret, struct faul
 		const struct json *each = json_at(pods, (size_t)i);
 		int64_t has;
 
-		if (count(each, "has", &has, f) < 0)
+		if (count(each, "has", INT64_MAX, &has, f) < 0)
 			return fault_wrap(f, "record");
 		ret->eligible[i] = json_bool(each, "eligible", false);
 		ret->has[i] = (uint64_t)has;
@@ -127,7 +130,7 @@ int pg_ask_parse(const char *text, size_t len, int from, struct pg_ask *ret, str
 		return fault_set(f, EPROTO, "a question of another version");
 	what = word(j, "what", questions, ARRAY_LEN(questions), f);
 	if (what < 0 || text_of(j, "holder", q.holder, sizeof q.holder, f) < 0 ||
-	    count(j, "term", &q.term, f) < 0 ||
+	    count(j, "term", PG_TERM_MAX, &q.term, f) < 0 ||
 	    place_parse(json_get(j, "place", NULL), &q.place, f) < 0 ||
 	    record_parse(json_get(j, "record", NULL), &q.record, f) < 0)
 		return -f->code;
@@ -161,7 +164,7 @@ int pg_said_parse(const char *text, size_t len, struct pg_said *ret, struct faul
 	if (json_int(j, "version", 0) != 1)
 		return fault_set(f, EPROTO, "an answer of another version");
 	server = word(j, "server", servers, ARRAY_LEN(servers), f);
-	if (server < 0 || count(j, "term", &s.answer.term, f) < 0 ||
+	if (server < 0 || count(j, "term", PG_TERM_MAX, &s.answer.term, f) < 0 ||
 	    place_parse(json_get(j, "place", NULL), &s.answer.place, f) < 0 ||
 	    text_of(j, "system", s.system, sizeof s.system, f) < 0)
 		return -f->code;
