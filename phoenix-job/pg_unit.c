@@ -65,17 +65,33 @@ static char *from_environment(const char *name, const char *pattern, struct strv
 	return mem_strdup(value);
 }
 
+static bool is_address(const char *text, int family)
+{
+	unsigned char binary[sizeof(struct in6_addr)];
+
+	return inet_pton(family, text, binary) == 1;
+}
+
+static bool is_network(const char *text)
+{
+	const char *slash = text ? strchr(text, '/') : NULL;
+	_free_ char *address = slash ? mem_strndup(text, (size_t)(slash - text)) : NULL;
+	long bits;
+
+	return address &&
+	       ((is_address(address, AF_INET) && str_to_long(slash + 1, 0, 32, &bits)) ||
+		(is_address(address, AF_INET6) && str_to_long(slash + 1, 0, 128, &bits)));
+}
+
 static void read_environment(struct pg_unit *u, struct strv *wrong)
 {
 	static const char uid[] = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$";
-	unsigned char binary[sizeof(struct in6_addr)];
 
 	u->pod = from_environment("POD_NAME", "^" POD "[0-2]$", wrong);
 	u->uid = from_environment("POD_UID", uid, wrong);
 	u->ns = from_environment("POD_NAMESPACE", "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", wrong);
-	u->address = from_environment("POD_IP", "^[0-9a-f.:]+$", wrong);
-	if (u->address && inet_pton(AF_INET, u->address, binary) != 1 &&
-	    inet_pton(AF_INET6, u->address, binary) != 1)
+	u->address = from_environment("POD_IP", "", wrong);
+	if (u->address && !is_address(u->address, AF_INET) && !is_address(u->address, AF_INET6))
 		strv_addf(wrong, "POD_IP is '%s', which is no address", u->address);
 	u->self = pg_pod_number(u->pod);
 }
@@ -144,7 +160,7 @@ static int read_file(const struct fs *fs, struct pg_unit *u, struct strv *wrong,
 	u->mode = choice(j, "replication", "async", "sync", wrong) ? PG_SYNC : PG_ASYNC;
 	u->reads_standbys = choice(j, "reads", "primary", "standbys", wrong);
 	u->network = mem_strdup(json_str(j, "network"));
-	if (!matches(u->network, "^[0-9a-f.:]+/[0-9]+$"))
+	if (!is_network(u->network))
 		strv_add(wrong, "network is no ADDRESS/PREFIX");
 	read_api(u, json_get(j, "api", NULL), wrong);
 	read_services(u, json_get(j, "services", NULL), wrong);
