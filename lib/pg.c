@@ -153,7 +153,8 @@ static PGconn *start(const struct pg_target *t, const char *port)
 		t->options,
 		t->ca_file && !file ? "verify-ca" : "disable",
 		t->ca_file,
-		t->cert_file,
+		/* where there is none, one in somebody's home is not asked for either */
+		t->cert_file ? t->cert_file : "/dev/null/none",
 		t->key_file,
 		"disable",
 		"/dev/null/none", /* nobody's home decides who we are */
@@ -359,6 +360,15 @@ int pg_do(struct pg *pg, const char *sql, struct pg_rows **ret, struct fault *f)
 		return not_usable(pg, f);
 	pg->sqlstate[0] = 0;
 	return run(pg, pq.send_query(pg->conn, sql), ret, f);
+}
+
+int pg_wait(const struct pg *pg, int wake, int64_t ms)
+{
+	/* a descriptor below 0 is passed over */
+	struct pollfd p[] = { { .fd = pg_usable(pg) ? pq.socket(pg->conn) : -1, .events = POLLIN },
+			      { .fd = wake, .events = POLLIN } };
+
+	return poll(p, ARRAY_LEN(p), (int)ms) > 0 && p[0].revents;
 }
 
 /* --- rows --- */

@@ -61,6 +61,9 @@ int pg_query(struct pg *pg, struct pg_rows **ret, struct fault *f, const char *s
  * transaction unless they say otherwise (RET gets the rows of the last), or commands of PgBouncer's
  * console. */
 int pg_do(struct pg *pg, const char *sql, struct pg_rows **ret, struct fault *f);
+/* Waits for MS at most between statements. 1: the server has said something unasked, mostly that the
+ * connection ends; 0: it has not, or WAKE (a descriptor, or -1) can be read. */
+int pg_wait(const struct pg *pg, int wake, int64_t ms);
 /* The SQLSTATE of what was refused last, or "". */
 const char *pg_sqlstate(const struct pg *pg);
 /* "x" as an identifier or as a literal, for statements that take no parameters; the caller's. */

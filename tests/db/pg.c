@@ -8,6 +8,7 @@
 #include "lib/timer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -220,6 +221,29 @@ static void the_connection_ends(void **state)
 	assert_false(pg_usable(pg));
 }
 
+static void waiting_for_the_end(void **state)
+{
+	_pg_ struct pg *pg = opened(), *other = opened();
+	_rows_ struct pg_rows *rows = NULL;
+	int64_t start = timer_now();
+	int wake[2];
+
+	(void)state;
+	assert_int_equal(pg_query(pg, &rows, NULL, "SELECT pg_backend_pid() AS pid", 0), 0);
+	assert_int_equal(pg_wait(pg, -1, 50), 0);
+	assert_true(timer_now() - start >= 50);
+	assert_int_equal(pipe2(wake, O_CLOEXEC), 0);
+	assert_int_equal(write(wake[1], "x", 1), 1);
+	assert_int_equal(pg_wait(pg, wake[0], LATE), 0);
+	assert_int_equal(pg_query(other, NULL, NULL, "SELECT pg_terminate_backend($1::int)", 1,
+				  pg_text(rows, 0, "pid")),
+			 0);
+	assert_int_equal(pg_wait(pg, -1, LATE), 1);
+	assert_true(timer_now() - start < LATE);
+	close(wake[0]);
+	close(wake[1]);
+}
+
 static void copy_is_not_for_this(void **state)
 {
 	_pg_ struct pg *pg = opened();
@@ -281,6 +305,7 @@ int main(void)
 		cmocka_unit_test(it_stops_answering),
 		cmocka_unit_test(refused_statements),
 		cmocka_unit_test(the_connection_ends),
+		cmocka_unit_test(waiting_for_the_end),
 		cmocka_unit_test(copy_is_not_for_this),
 		cmocka_unit_test(the_console_of_pgbouncer),
 		cmocka_unit_test(the_server_behind_a_pooler_dies),
