@@ -32,6 +32,8 @@ const struct command commands[] = {
 	  firstboot_usage, firstboot_run },
 	{ "status", "anywhere", "the three nodes side by side: step, members, what each waits for",
 	  status_usage, status_run },
+	{ "route", "container", "runs a pooler pod, and points it at the database's primary",
+	  route_usage, route_run },
 	{ "recover", "node", "quorum is lost for good: goes on with one node's data", recover_usage,
 	  recover_run },
 	{ "form", "node", "forms the cluster although a node is destroyed", form_usage, form_run },

@@ -3,5 +3,6 @@
 
 #include "lib/fault.h"
 
-extern const char pg_usage[];
+extern const char pg_usage[], route_usage[];
 int pg_run(int argc, char **argv, struct fault *f);
+int route_run(int argc, char **argv, struct fault *f);

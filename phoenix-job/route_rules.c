@@ -65,7 +65,7 @@ const struct route_pod *route_primary(const struct route_world *w, char why[ROUT
 		return no_primary(why, ahead->name, " has data of a later term than the Lease's");
 	if (!tells(w, p, 1))
 		return no_primary(why, p->name,
-				  p->server.told ? " does not answer" : " lets nobody in");
+				  p->server.told ? " does not answer" : " lets nobody in yet");
 	if (!is_ours(w, p))
 		return no_primary(why, p->name, " has another system identifier");
 	if (p->server.recovery)
