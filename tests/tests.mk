@@ -91,16 +91,19 @@ check-assets: ## downloads from servers with faults (root)
 	tests/image/assets.sh
 
 # Real PostgreSQL and poolers in namespaces.
+$(BUILD)/tests/db/route: $(BUILD)/tests/db/pods.o
 $(BUILD)/tests/db/%: tests/db/%.c $(BUILD)/libphoenix.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $(filter %.c %.a,$^) $(ALL_LIBS) $(shell $(PKGCONF) --libs libpq) -lcmocka
+	$(CC) $(ALL_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -MF $@.d -o $@ $(filter %.c %.o,$^) $(filter %.a,$^) $(ALL_LIBS) $(shell $(PKGCONF) --libs libpq) -lcmocka
 
 FAILOVER := $(BUILD)/phoenix $(BUILD)/tests/double/api $(BUILD)/tests/db/writer
 FAILOVER_SHORT := postgres_killed pod_killed link_cut lease_restored standby_emptied
+.SECONDARY: $(BUILD)/tests/db/pods.o
 .PHONY: check-db
-check-db: $(BUILD)/tests/db/pg $(BUILD)/tests/db/fence $(FAILOVER) ## what stands on PostgreSQL, against real servers and poolers (root)
+check-db: $(addprefix $(BUILD)/tests/db/,pg fence route) $(FAILOVER) ## what stands on PostgreSQL, against real servers and poolers (root)
 	tests/db/pg.sh $<
 	tests/db/fence.sh $(word 2,$^)
+	tests/db/route.sh $(wordlist 3,5,$^)
 	tests/db/failover.sh $(FAILOVER) async $(FAILOVER_SHORT)
 	tests/db/failover.sh $(FAILOVER) sync $(FAILOVER_SHORT)
 
