@@ -49,13 +49,21 @@ int pg_data_remove(const struct fs *fs, const char *path, struct fault *f)
 	return erase(fs, GONE, f);
 }
 
+/* Rewinding was begun and not ended. */
+static int drop_half_rewound(const struct fs *fs, struct fault *f)
+{
+	if (!fs_exists(fs, PG_REWINDING))
+		return 0;
+	if (pg_data_remove(fs, PG_DATA, f) < 0 || fs_remove(fs, PG_REWINDING, f) < 0)
+		return -f->code;
+	return 0;
+}
+
 /* A data directory that was emptied, or damaged beyond its first file, is none. */
 static int put_in_order(const struct fs *fs, struct fault *f)
 {
-	if (erase(fs, GONE, f) < 0 || pg_data_remove(fs, PG_NEW, f) < 0)
-		return -f->code;
-	if (fs_exists(fs, PG_REWINDING) &&
-	    (pg_data_remove(fs, PG_DATA, f) < 0 || fs_remove(fs, PG_REWINDING, f) < 0))
+	if (erase(fs, GONE, f) < 0 || pg_data_remove(fs, PG_NEW, f) < 0 ||
+	    drop_half_rewound(fs, f) < 0)
 		return -f->code;
 	if (!pg_data_is_there(fs) && fs_exists(fs, PG_DATA) && pg_data_remove(fs, PG_DATA, f) < 0)
 		return -f->code;
@@ -91,6 +99,9 @@ int pg_data_made(const struct fs *fs, struct fault *f)
 
 int pg_data_take(const struct fs *fs, struct fault *f)
 {
+	/* before the new data stands in its place: the mark would be of that */
+	if (drop_half_rewound(fs, f) < 0)
+		return -f->code;
 	if (fs_exists(fs, PG_DATA) &&
 	    (pg_data_remove(fs, PG_OLD, f) < 0 || fs_rename(fs, PG_DATA, PG_OLD, f) < 0))
 		return -f->code;

@@ -381,6 +381,44 @@ static void making_is_cut_at_each_step(void **state)
 	}
 }
 
+/* Half-rewound data is kept for nobody, and what took its place is not taken for it. */
+static void after_a_rewind_that_failed(void **state)
+{
+	struct pg_root *p = *state;
+
+	for (int step = 1, r = -1; r < 0; step++) {
+		empty(p);
+		directory(p, PG_DATA, "half");
+		directory(p, PG_READY, "new");
+		root_write(p, PG_REWINDING, "");
+		cut_at(step);
+		r = pg_data_take(&p->fs, &(struct fault){ 0 });
+		cut_at(0);
+		assert_int_equal(open_once(p, NULL), 0);
+		assert_true(holds(p, fs_exists(&p->fs, PG_DATA) ? PG_DATA : PG_READY, "new"));
+		assert_false(fs_exists(&p->fs, PG_OLD));
+		assert_false(fs_exists(&p->fs, PG_REWINDING));
+	}
+}
+
+static void a_rewind_that_was_cut(void **state)
+{
+	struct pg_root *p = *state;
+
+	for (int step = 1, r = -1; r < 0; step++) {
+		empty(p);
+		directory(p, PG_DATA, "half");
+		directory(p, PG_OLD, "old");
+		root_write(p, PG_REWINDING, "");
+		cut_at(step);
+		r = open_once(p, &(struct fault){ 0 });
+		cut_at(0);
+		assert_int_equal(open_once(p, NULL), 0);
+		assert_true(holds(p, PG_DATA, "old"));
+		assert_false(fs_exists(&p->fs, PG_REWINDING));
+	}
+}
+
 /* What is half removed is never found under a name that means something. */
 static void removing_is_killed(void **state)
 {
@@ -466,6 +504,8 @@ int main(void)
 		root_test(the_start_is_cut_at_each_step),
 		root_test(putting_back_is_cut_at_each_step),
 		root_test(making_is_cut_at_each_step),
+		root_test(after_a_rewind_that_failed),
+		root_test(a_rewind_that_was_cut),
 		root_test(removing_is_killed),
 		root_test(of_a_clone_nothing_is_brought_along),
 		root_test(preparing_is_cut_at_each_step),
